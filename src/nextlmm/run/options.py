@@ -1,0 +1,335 @@
+"""Every option of an association run, defined once.
+
+The fields of `GwasOptions` are the keywords of the Python call and the flags of
+``nextlmm gwas``; the text under "Parameters" is their documentation in both places. A value that
+cannot be carried out is refused when the object is made, so that no other module checks an option
+again.
+"""
+
+import difflib
+import math
+import operator
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from cyclopts import Group, Parameter, Token
+
+from nextlmm.errors import UsageError
+
+Mode = Literal["hodlr", "dense"]
+GrmWeighting = Literal["standardized", "centered"]
+Test = Literal["wald", "score", "lrt"]
+Method = Literal["reml", "ml", "he"]
+PerVariantH2 = Literal["never", "hits", "always"]
+LocoH2 = Literal["shared", "per-chromosome"]
+
+DEFAULT_KL_TOLERANCE = 0.1
+"""KL divergence that a hierarchical run may spend when neither it nor a rank is asked for."""
+
+
+def _split_names(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
+    """Read names separated by spaces, by commas, or given by repeating the flag."""
+    return tuple(name for token in tokens for name in token.value.split(",") if name)
+
+
+_FILES = Group("Files", sort_key=1)
+_MODEL = Group("Model", sort_key=2)
+_MATRIX = Group("Relationship matrix", sort_key=3)
+_FILTERS = Group("Samples and variants", sort_key=4)
+_RUN = Group("Run", sort_key=5)
+
+
+def _names(*alias: str) -> Parameter:
+    return Parameter(
+        group=_FILES,
+        alias=alias,
+        consume_multiple=True,
+        converter=_split_names,
+        negative="",
+        show_default=False,
+    )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class GwasOptions:
+    """What to analyse, with which model, and where the results go.
+
+    Parameters
+    ----------
+    bfile
+        Genotypes: the common prefix of a PLINK 1 .bed, .bim and .fam file.
+    pheno
+        Traits: a text file of samples (FID and IID, or IID alone) and one column per trait.
+    out
+        Prefix of every result file, as in results/height.
+    trait
+        Traits to analyse, by name. May be left out where the file has only one.
+    covar
+        Covariates: a text file laid out as the trait file. An intercept is always added.
+    covar_name
+        Covariates to use, by name. All columns of the file unless given.
+    mode
+        Form of the relationship matrix: hodlr compresses it and certifies how close the model
+        is to the exact one, dense keeps it exact.
+    test
+        Test of a variant. Effects and standard errors are the Wald test's in every case.
+    method
+        How the heritability is estimated: restricted maximum likelihood, maximum likelihood, or
+        Haseman-Elston regression.
+    per_variant_h2
+        Which variants get a heritability of their own: none, those that pass the hit threshold,
+        or all of them as GEMMA does (dense mode only).
+    hit_threshold
+        P-value below which a variant is a hit for --per-variant-h2 hits.
+    loco
+        Test a variant against relationships computed without its own chromosome.
+    loco_h2
+        One heritability for all chromosomes, or one for each as FaST-LMM and GCTA estimate.
+    grm_weighting
+        Weight of a variant in the relationship matrix: standardized divides by its standard
+        deviation, centered does not.
+    kl_tolerance
+        Largest KL divergence from the exact model that the compression may cost. 0.1 unless
+        --rank is given.
+    rank
+        Compress with this rank at every level instead of within a tolerance.
+    leaf_size
+        Largest number of samples in a block that is kept exact.
+    maf
+        Leave out variants whose minor allele is rarer than this.
+    max_missing
+        Leave out variants missing in a larger share of the samples than this.
+    keep
+        Analyse only the samples listed in this file.
+    remove
+        Leave out the samples listed in this file.
+    extract
+        Use only the variants listed in this file, one identifier per line.
+    exclude
+        Leave out the variants listed in this file.
+    threads
+        Processor cores to use. All of them unless given.
+    seed
+        Seed of every random draw. The same seed gives the same files.
+    plots
+        Draw the Manhattan and the QQ plot.
+
+    Raises
+    ------
+    UsageError
+        If a value is out of its range or two options contradict each other.
+    """
+
+    bfile: Annotated[str, Parameter(group=_FILES, alias="--bed")]
+    pheno: Annotated[str, Parameter(group=_FILES, alias="--phenoFile")]
+    out: Annotated[str, Parameter(group=_FILES, alias="-o")]
+    trait: Annotated[tuple[str, ...], _names("--pheno-name", "--phenoCol", "--phenoColList")] = ()
+    covar: Annotated[str | None, Parameter(group=_FILES, alias="--covarFile")] = None
+    covar_name: Annotated[tuple[str, ...], _names("--covarCol", "--covarColList")] = ()
+
+    mode: Annotated[Mode, Parameter(group=_MODEL)] = "hodlr"
+    test: Annotated[Test, Parameter(group=_MODEL)] = "wald"
+    method: Annotated[Method, Parameter(group=_MODEL)] = "reml"
+    per_variant_h2: Annotated[PerVariantH2, Parameter(group=_MODEL)] = "never"
+    hit_threshold: Annotated[float, Parameter(group=_MODEL)] = 1e-5
+
+    loco: Annotated[bool, Parameter(group=_MATRIX)] = True
+    loco_h2: Annotated[LocoH2, Parameter(group=_MATRIX)] = "shared"
+    grm_weighting: Annotated[GrmWeighting, Parameter(group=_MATRIX)] = "standardized"
+    kl_tolerance: Annotated[float | None, Parameter(group=_MATRIX)] = None
+    rank: Annotated[int | None, Parameter(group=_MATRIX)] = None
+    leaf_size: Annotated[int, Parameter(group=_MATRIX)] = 128
+
+    maf: Annotated[float, Parameter(group=_FILTERS)] = 0.0
+    max_missing: Annotated[float, Parameter(group=_FILTERS, alias="--geno")] = 1.0
+    keep: Annotated[str | None, Parameter(group=_FILTERS)] = None
+    remove: Annotated[str | None, Parameter(group=_FILTERS)] = None
+    extract: Annotated[str | None, Parameter(group=_FILTERS)] = None
+    exclude: Annotated[str | None, Parameter(group=_FILTERS)] = None
+
+    threads: Annotated[int | None, Parameter(group=_RUN)] = None
+    seed: Annotated[int, Parameter(group=_RUN)] = 0
+    plots: Annotated[bool, Parameter(group=_RUN)] = True
+
+    def __post_init__(self) -> None:
+        """Bring paths and names to one form, then refuse what cannot be carried out."""
+        for name in ("bfile", "pheno", "out", "covar", "keep", "remove", "extract", "exclude"):
+            _set(self, name, _path(name, getattr(self, name)))
+        for name in ("trait", "covar_name"):
+            _set(self, name, _name_tuple(name, getattr(self, name)))
+        for name, choices in _CHOICES.items():
+            _check_choice(name, getattr(self, name), choices)
+        _check_numbers(self)
+        _check_combinations(self)
+
+    @property
+    def effective_kl_tolerance(self) -> float | None:
+        """KL divergence to stay below; None where the rank is fixed or the matrix exact."""
+        if self.mode == "dense" or self.rank is not None:
+            return None
+        return DEFAULT_KL_TOLERANCE if self.kl_tolerance is None else self.kl_tolerance
+
+    def to_arguments(self) -> list[str]:
+        """Return the arguments of ``nextlmm gwas`` for these options, leaving out defaults."""
+        arguments: list[str] = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != _default(field):
+                arguments += _argument(field.name, value)
+        return arguments
+
+    def to_command(self) -> str:
+        """Return the shell command that repeats this run, ready to be copied."""
+        return shlex.join(["nextlmm", "gwas", *self.to_arguments()])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every option, defaults included, as values that JSON knows."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
+
+
+def flag(name: str) -> str:
+    """Return the command-line flag of a field: per_variant_h2 becomes --per-variant-h2."""
+    return "--" + name.replace("_", "-")
+
+
+def _set(options: GwasOptions, name: str, value: object) -> None:
+    object.__setattr__(options, name, value)  # the object is not handed out before it is complete
+
+
+def _default(field: Field[Any]) -> object:
+    return MISSING if field.default is MISSING else field.default
+
+
+def _argument(name: str, value: object) -> list[str]:
+    if isinstance(value, bool):
+        return [flag(name) if value else "--no-" + name.replace("_", "-")]
+    if isinstance(value, tuple):
+        return [flag(name), *value]
+    return [flag(name), str(value)]
+
+
+def _path(name: str, value: object) -> str | None:
+    if value is None and name not in ("bfile", "pheno", "out"):
+        return None
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise UsageError(
+            f"{flag(name)} is {value!r}, but it must be the name of a file or a prefix."
+        )
+    return str(os.fspath(value))
+
+
+def _name_tuple(name: str, value: str | Sequence[str]) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else tuple(value)
+    seen: set[str] = set()
+    for item in names:
+        if not isinstance(item, str) or not item:
+            raise UsageError(f"{flag(name)} holds {item!r}, but every entry must be a column name.")
+        if item in seen:
+            raise UsageError(f"{flag(name)} names {item!r} twice; give every column once.")
+        seen.add(item)
+    return names
+
+
+def _literal_choices(annotation: object) -> tuple[str, ...]:
+    inner = get_args(annotation)[0]
+    return get_args(inner) if get_origin(inner) is Literal else ()
+
+
+_CHOICES = {
+    name: _literal_choices(annotation)
+    for name, annotation in get_type_hints(GwasOptions, include_extras=True).items()
+    if _literal_choices(annotation)
+}
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value in choices:
+        return
+    nearest = difflib.get_close_matches(str(value), choices, n=1)
+    hint = f"; did you mean {nearest[0]}" if nearest else ""
+    raise UsageError(
+        f"{flag(name)} is {value!r}, but it must be one of {', '.join(choices)}{hint}."
+    )
+
+
+def _check_numbers(options: GwasOptions) -> None:
+    _check_real(options, "hit_threshold", "above 0 and below 1", lambda x: 0 < x < 1)
+    _check_real(options, "kl_tolerance", "above 0", lambda x: x > 0)
+    _check_real(options, "maf", "between 0 and 0.5", lambda x: 0 <= x <= 0.5)
+    _check_real(options, "max_missing", "between 0 and 1", lambda x: 0 <= x <= 1)
+    _check_integer(options, "rank", 0)
+    _check_integer(options, "leaf_size", 1)
+    _check_integer(options, "threads", 1)
+    _check_integer(options, "seed", 0)
+
+
+def _check_real(options: GwasOptions, name: str, allowed: str, accept: Any) -> None:
+    value = getattr(options, name)
+    if value is None:
+        return
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and accept(number)):
+        raise UsageError(f"{flag(name)} is {value!r}, but it must be a number {allowed}.")
+    _set(options, name, number)
+
+
+def _check_integer(options: GwasOptions, name: str, lowest: int) -> None:
+    value = getattr(options, name)
+    if value is None:
+        return
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = lowest - 1
+    if number < lowest or isinstance(value, bool):
+        raise UsageError(
+            f"{flag(name)} is {value!r}, but it must be a whole number of at least {lowest}."
+        )
+    _set(options, name, number)
+
+
+def _check_combinations(options: GwasOptions) -> None:
+    """Refuse options that contradict each other or would silently have no effect."""
+    if options.mode == "hodlr" and options.per_variant_h2 == "always":
+        raise UsageError(
+            "--per-variant-h2 always needs the exact matrix, because every variant has its own "
+            "covariance; add --mode dense, or use --per-variant-h2 hits."
+        )
+    if options.method == "he" and options.per_variant_h2 != "never":
+        raise UsageError(
+            f"--per-variant-h2 {options.per_variant_h2} re-estimates the heritability by likelihood, "
+            "but --method he estimates it by regression; use --method reml or --method ml."
+        )
+    if options.rank is not None and options.kl_tolerance is not None:
+        raise UsageError(
+            "--rank and --kl-tolerance are two ways to set the same ranks; give only one of them."
+        )
+    if options.mode == "dense" and (options.rank is not None or options.kl_tolerance is not None):
+        name = "rank" if options.rank is not None else "kl_tolerance"
+        raise UsageError(
+            f"{flag(name)} steers the compression, but --mode dense does not compress; "
+            "leave one of them out."
+        )
+    if options.loco_h2 == "per-chromosome" and not options.loco:
+        raise UsageError(
+            "--loco-h2 per-chromosome needs one matrix per chromosome, but --no-loco builds a single "
+            "one; leave one of them out."
+        )
+    if options.covar_name and options.covar is None:
+        raise UsageError("--covar-name chooses columns of a covariate file; add --covar FILE.")
+    if os.path.basename(options.out) in ("", ".", ".."):
+        raise UsageError(
+            f"--out is {options.out!r}, which is a folder; give a prefix for the files in it, such "
+            f"as {os.path.join(options.out, 'gwas')}."
+        )
