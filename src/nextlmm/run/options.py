@@ -308,8 +308,8 @@ def _check_combinations(options: GwasOptions) -> None:
         )
     if options.method == "he" and options.per_variant_h2 != "never":
         raise UsageError(
-            f"--per-variant-h2 {options.per_variant_h2} re-estimates the heritability by likelihood, "
-            "but --method he estimates it by regression; use --method reml or --method ml."
+            f"--per-variant-h2 {options.per_variant_h2} re-estimates the heritability by "
+            "likelihood, but --method he estimates it by regression; use --method reml or --method ml."
         )
     if options.rank is not None and options.kl_tolerance is not None:
         raise UsageError(
@@ -323,8 +323,8 @@ def _check_combinations(options: GwasOptions) -> None:
         )
     if options.loco_h2 == "per-chromosome" and not options.loco:
         raise UsageError(
-            "--loco-h2 per-chromosome needs one matrix per chromosome, but --no-loco builds a single "
-            "one; leave one of them out."
+            "--loco-h2 per-chromosome needs one matrix per chromosome, but --no-loco builds a "
+            "single one; leave one of them out."
         )
     if options.covar_name and options.covar is None:
         raise UsageError("--covar-name chooses columns of a covariate file; add --covar FILE.")
