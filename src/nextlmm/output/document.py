@@ -1,0 +1,18 @@
+"""The result document: everything of a run but its tables, as JSON."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+
+def write_document(document: Mapping[str, Any], handle: BinaryIO) -> None:
+    """Write ``document`` as indented UTF-8 JSON in the order of its keys.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite: JSON has no such numbers, and the document says null for what is
+        not known.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    handle.write(text.encode() + b"\n")

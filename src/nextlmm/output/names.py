@@ -1,0 +1,87 @@
+"""Which file of a run has which name."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nextlmm.errors import OutputError, UsageError
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one run: one document and one log, and for each trait its own by kind.
+
+    Attributes
+    ----------
+    document
+        OUT.json, everything but the tables.
+    log
+        OUT.log, the summary as plain text.
+    traits
+        For each trait ``table`` (OUT.TRAIT.tsv.gz) and, where plots are drawn, ``manhattan`` and
+        ``qq`` (OUT.TRAIT.manhattan.png, OUT.TRAIT.qq.png).
+    """
+
+    document: Path
+    log: Path
+    traits: Mapping[str, Mapping[str, Path]]
+
+    def paths(self) -> list[Path]:
+        """Every path, the document last: where it is, everything else is."""
+        per_trait = [path for kinds in self.traits.values() for path in kinds.values()]
+        return [*per_trait, self.log, self.document]
+
+
+def run_files(
+    out: str, traits: Sequence[str], *, plots: bool = True, inputs: Iterable[str] = ()
+) -> RunFiles:
+    """Name the files of a run with prefix ``out``.
+
+    Characters of a trait's name that a file name cannot hold on every system become underscores.
+
+    Raises
+    ------
+    UsageError
+        If two traits lead to the same file, or a result would overwrite one of ``inputs``.
+    """
+    suffixes = {"table": "tsv.gz"}
+    if plots:
+        suffixes |= {"manhattan": "manhattan.png", "qq": "qq.png"}
+    stems = _stems(traits)
+    files = RunFiles(
+        Path(f"{out}.json"),
+        Path(f"{out}.log"),
+        {
+            trait: {kind: Path(f"{out}.{stem}.{suffix}") for kind, suffix in suffixes.items()}
+            for trait, stem in stems.items()
+        },
+    )
+    _refuse_inputs(files.paths(), inputs)
+    return files
+
+
+def _stems(traits: Sequence[str]) -> dict[str, str]:
+    stems: dict[str, str] = {}
+    owner: dict[str, str] = {}
+    for trait in traits:
+        stem = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|\s]', "_", trait)
+        # File systems that ignore case would let the second trait overwrite the first.
+        other = owner.setdefault(stem.casefold(), trait)
+        if other != trait:
+            raise UsageError(
+                f"Traits {other!r} and {trait!r} would share the file name {stem!r}; "
+                "rename one of them or analyse them in two runs."
+            )
+        stems[trait] = stem
+    return stems
+
+
+def _refuse_inputs(paths: Iterable[Path], inputs: Iterable[str]) -> None:
+    sources = {Path(name).resolve(): name for name in inputs}
+    for path in paths:
+        if path.resolve() in sources:
+            raise OutputError(
+                f"{path} would be overwritten, but it is an input of this run; "
+                "choose another --out."
+            )

@@ -1,0 +1,140 @@
+"""Where a result came from: program, command, machine, and the exact bytes of the inputs."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import threadpoolctl
+
+from nextlmm.errors import MissingFileError
+from nextlmm.output.schema import column_meanings
+from nextlmm.progress import Progress, Silent
+
+_LIBRARIES = ("numpy", "scipy", "polars", "matplotlib", "threadpoolctl")
+_CHUNK_BYTES = 1 << 20
+
+
+def describe_run(
+    *, command: str, options: Mapping[str, Any], inputs: Mapping[str, Any], threads: int
+) -> dict[str, Any]:
+    """The part of the result document that does not depend on the results.
+
+    Parameters
+    ----------
+    command
+        Shell command that repeats the run.
+    options
+        Every option by name, defaults included.
+    inputs
+        What `hash_inputs` returned.
+    threads
+        Processor cores that the run was allowed to use.
+    """
+    return {
+        "nextlmm": {"version": program_version()},
+        "command": command,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": library_versions(),
+        "machine": describe_machine(threads),
+        "options": dict(options),
+        "inputs": dict(inputs),
+        "columns": column_meanings(),
+    }
+
+
+def program_version() -> str:
+    """Version of the installed package."""
+    return metadata.version("nextlmm")
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of every library that can change a digit or a pixel."""
+    found = {name: metadata.version(name) for name in _LIBRARIES}
+    return {"python": platform.python_version(), **found}
+
+
+def describe_machine(threads: int) -> dict[str, Any]:
+    """System, processor, memory, and the BLAS libraries with the threads they really use."""
+    return {
+        "system": platform.system(),
+        "release": platform.release(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": _memory_bytes(),
+        "threads": threads,
+        "blas": [
+            {
+                "library": pool["internal_api"],
+                "version": pool["version"],
+                "architecture": pool.get("architecture"),
+                "threads": pool["num_threads"],
+            }
+            for pool in threadpoolctl.threadpool_info()
+            if pool["user_api"] == "blas"
+        ],
+    }
+
+
+def hash_inputs(
+    paths: Mapping[str, str], *, progress: Progress | None = None
+) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every input file by role.
+
+    Raises
+    ------
+    MissingFileError
+        If a file is not there or cannot be read.
+    """
+    listener = progress or Silent()
+    sizes = {role: _size(role, path) for role, path in paths.items()}
+    listener.start("hashing the inputs", sum(sizes.values()))
+    entries = {
+        role: {"path": path, "bytes": sizes[role], "sha256": _sha256(path, listener)}
+        for role, path in paths.items()
+    }
+    listener.finish()
+    return entries
+
+
+def _size(role: str, path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError as error:
+        raise MissingFileError(
+            f"The {role} file {path} cannot be read: {error.strerror}."
+        ) from error
+
+
+def _sha256(path: str, listener: Progress) -> str:
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as handle:
+            while chunk := handle.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                listener.advance(len(chunk))
+    except OSError as error:
+        raise MissingFileError(f"{path} cannot be read: {error.strerror}.") from error
+    return digest.hexdigest()
+
+
+def _processor() -> str:
+    """Model of the processor; Python itself often knows only the architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _memory_bytes() -> int | None:
+    """Memory of the machine, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None

@@ -1,0 +1,73 @@
+"""The columns of a result table: their order, types, units and meaning.
+
+The first eight are the mandatory columns of GWAS-SSF 1.0 in its order, so that a reader of that
+format finds what it needs; the names are the same in the program, in the file and in Python.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+MISSING = "#NA"
+"""Text of a missing value in every table, as GWAS-SSF recommends."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a result table."""
+
+    name: str
+    dtype: pl.DataType
+    meaning: str
+
+
+RESULT_COLUMNS = (
+    Column("chromosome", pl.String(), "chromosome as the genotype file names it"),
+    Column("base_pair_location", pl.Int64(), "position in base pairs"),
+    Column("effect_allele", pl.String(), "allele that beta counts; column 5 of a .bim file"),
+    Column("other_allele", pl.String(), "the other allele; column 6 of a .bim file"),
+    Column("beta", pl.Float64(), "effect of one copy of the effect allele, in units of the trait"),
+    Column("standard_error", pl.Float64(), "standard error of beta"),
+    Column(
+        "effect_allele_frequency",
+        pl.Float64(),
+        "frequency of the effect allele in the analysed samples with a call",
+    ),
+    Column("neg_log_10_p_value", pl.Float64(), "minus the decimal logarithm of the p-value"),
+    Column("variant_id", pl.String(), "identifier of the variant in the genotype file"),
+    Column("n", pl.Int64(), "analysed samples with a call of this variant"),
+    Column(
+        "status",
+        pl.String(),
+        "ok; or why the variant has no result: monomorphic, all_missing or collinear",
+    ),
+    Column("h2", pl.Float64(), "heritability at which the variant was tested"),
+    Column("chi2", pl.Float64(), "chi-square of one degree of freedom with the same p-value"),
+)
+
+
+def result_table(columns: Mapping[str, Iterable[Any]]) -> pl.DataFrame:
+    """Build a result table from one array or sequence per column.
+
+    Columns come out in the order and with the types of `RESULT_COLUMNS`; NaN becomes missing.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or unknown, or the lengths differ.
+    """
+    expected = [column.name for column in RESULT_COLUMNS]
+    if set(columns) != set(expected):
+        difference = sorted(set(columns) ^ set(expected))
+        raise ValueError(f"columns differ from those of a result table: {', '.join(difference)}")
+    series = [
+        pl.Series(column.name, columns[column.name]).cast(column.dtype) for column in RESULT_COLUMNS
+    ]
+    return pl.DataFrame(series).with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def column_meanings() -> dict[str, str]:
+    """Meaning of every column by name, for the document beside the table."""
+    return {column.name: column.meaning for column in RESULT_COLUMNS}
