@@ -76,7 +76,7 @@ class CholeskyFactor(CovarianceFactor):
 
     def diagonal(self) -> FloatArray:
         """Diagonal of Sigma."""
-        return np.einsum("ij,ij->i", self.lower, self.lower)
+        return np.asarray(np.einsum("ij,ij->i", self.lower, self.lower))
 
     def _triangular_solve(self, x: FloatArray, *, transposed: bool) -> FloatArray:
         return np.asarray(
@@ -103,7 +103,7 @@ class DenseCovariance(Covariance):
 
     def diagonal(self) -> FloatArray:
         """Diagonal of K."""
-        return self.values.diagonal().copy()
+        return np.array(self.values.diagonal())
 
     def to_dense(self) -> FloatArray:
         """K itself, not a copy."""
