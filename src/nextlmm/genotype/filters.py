@@ -1,0 +1,142 @@
+"""Which variants to use, and why the others are not."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlmm.errors import FormatError, UsageError, VariantError
+from nextlmm.genotype.summary import VariantSummary
+from nextlmm.genotype.tables import IndexArray, VariantTable
+from nextlmm.genotype.textfile import read_lines
+
+_LARGEST_MAF = 0.5
+
+
+@dataclass(frozen=True)
+class VariantFilter:
+    """What a variant must satisfy.
+
+    Attributes
+    ----------
+    maf : smallest accepted frequency of the rarer allele among called genotypes, 0 to 0.5.
+    max_missing : largest accepted fraction of samples without a genotype, 0 to 1.
+    extract : IDs of the only variants to use; None for all.
+    exclude : IDs of variants not to use.
+
+    Raises
+    ------
+    UsageError
+        If a threshold is outside its range.
+    """
+
+    maf: float = 0.0
+    max_missing: float = 1.0
+    extract: frozenset[str] | None = None
+    exclude: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, most in (
+            ("smallest minor allele frequency (--maf)", self.maf, _LARGEST_MAF),
+            ("largest missing rate (--max-missing)", self.max_missing, 1.0),
+        ):
+            if not 0.0 <= value <= most:
+                raise UsageError(f"the {name} is {value:g}; give a number from 0 to {most:g}")
+
+
+@dataclass(frozen=True, eq=False)
+class VariantSelection:
+    """The variants that passed a filter.
+
+    Attributes
+    ----------
+    index : positions of the variants that passed, ascending.
+    excluded : how many did not, by reason; each variant is counted under the first that applies.
+    """
+
+    index: IndexArray
+    excluded: Mapping[str, int]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def select_variants(
+    variants: VariantTable,
+    summary: VariantSummary,
+    n_samples: int,
+    variant_filter: VariantFilter,
+) -> VariantSelection:
+    """Apply a filter to the variants of a table.
+
+    Frequency and missing rate are those of ``summary``, so of the samples it was made from.  A
+    variant exactly at a threshold passes.  Variants without any called genotype, or with only one
+    genotype, pass unless a threshold excludes them (the former have no frequency to be too low).
+
+    Raises
+    ------
+    VariantError
+        If no variant is left; the sentence counts the reasons.
+    """
+    maf, frequency = variant_filter.maf, summary.effect_allele_frequency
+    reasons: dict[str, NDArray[np.bool_]] = {}
+    if variant_filter.extract is not None:
+        reasons["not in the extract list"] = ~_is_listed(variants, variant_filter.extract)
+    if variant_filter.exclude is not None:
+        reasons["in the exclude list"] = _is_listed(variants, variant_filter.exclude)
+    if maf > 0:
+        reasons[f"minor allele frequency below {maf:g}"] = (frequency < maf) | (frequency > 1 - maf)
+    if variant_filter.max_missing < 1:
+        # Compared as counts, so that a rate exactly at the threshold passes in spite of rounding.
+        most = np.floor(variant_filter.max_missing * n_samples * (1 + 1e-12))
+        reasons[f"missing rate above {variant_filter.max_missing:g}"] = (
+            n_samples - summary.n_called > most
+        )
+    passed = np.ones(len(variants), dtype=bool)
+    excluded = {}
+    for reason, fails in reasons.items():
+        excluded[reason] = int(np.count_nonzero(passed & fails))
+        passed &= ~fails
+    if not passed.any():
+        raise VariantError(_nothing_left(variants, variant_filter, excluded))
+    return VariantSelection(np.flatnonzero(passed), MappingProxyType(excluded))
+
+
+def _is_listed(variants: VariantTable, ids: frozenset[str]) -> NDArray[np.bool_]:
+    return np.fromiter((v in ids for v in variants.variant_id), dtype=bool, count=len(variants))
+
+
+def _nothing_left(
+    variants: VariantTable, variant_filter: VariantFilter, excluded: Mapping[str, int]
+) -> str:
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in excluded.items() if count)
+    sentence = f"none of the {len(variants):,} variants passes the filters: {counts}; "
+    listed = variant_filter.extract
+    if listed is not None and excluded["not in the extract list"] == len(variants):
+        examples = ", ".join(f"'{variant_id}'" for variant_id in sorted(listed)[:3])
+        present = ", ".join(f"'{variant_id}'" for variant_id in variants.variant_id[:3])
+        return (
+            f"{sentence}the extract list has {examples or 'no ID'} and the genotypes have "
+            f"{present}: give IDs as in column 2 of the .bim file"
+        )
+    return f"{sentence}relax --maf, --max-missing, --extract or --exclude"
+
+
+def read_id_list(path: str | os.PathLike[str]) -> frozenset[str]:
+    """Variant IDs from the first column of a text file, one a line; blank lines are skipped.
+
+    Raises
+    ------
+    MissingFileError, FormatError
+        If the file cannot be read or lists nothing.
+    """
+    ids = frozenset(fields[0] for line in read_lines(path) if (fields := line.split()))
+    if not ids:
+        raise FormatError(
+            f"{os.fspath(path)} lists no variants; expected one variant ID per line: check that "
+            "the right file is named"
+        )
+    return ids

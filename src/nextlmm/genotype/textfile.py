@@ -1,0 +1,93 @@
+"""The lines of a text file, whatever program and system wrote it."""
+
+import gzip
+import os
+import re
+import zlib
+from pathlib import Path
+
+from nextlmm.errors import FormatError, MissingFileError
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file, unpacked if it is gzip-compressed.
+
+    Raises
+    ------
+    MissingFileError
+        If the file is not there, is a folder, or may not be read.
+    FormatError
+        If its compression is damaged.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise missing_file(path, error) from error
+    if not content.startswith(_GZIP_MAGIC):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise FormatError(
+            f"{path} is gzip-compressed but cannot be unpacked after {len(content):,} bytes "
+            f"({error}); it is probably truncated: copy or download it again"
+        ) from error
+
+
+def missing_file(path: Path, error: OSError) -> MissingFileError:
+    """The sentence for a file that cannot be read."""
+    if path.is_dir():
+        return MissingFileError(f"{path} is a folder; expected a file: name a file inside it")
+    if isinstance(error, FileNotFoundError):
+        if not path.parent.is_dir():
+            where = f"there is no folder {path.parent}"
+        else:
+            where = f"the folder {path.parent.resolve()} has no such file"
+        return MissingFileError(f"{path} does not exist ({where}); check the spelling of the path")
+    return MissingFileError(
+        f"{path} cannot be read ({error.strerror or error}); check its permissions"
+    )
+
+
+def read_lines(path: str | os.PathLike[str]) -> list[str]:
+    """The lines of a UTF-8 text file, without their ends; line i is ``lines[i - 1]``.
+
+    Accepts Unix, Windows and old Mac line ends, a byte order mark, gzip compression, and a last
+    line without an end.
+
+    Raises
+    ------
+    MissingFileError
+        If the file cannot be read.
+    FormatError
+        If it is not UTF-8 text.
+    """
+    file = Path(path)
+    content = read_bytes(file)
+    if content.startswith(_UTF16_MARKS):
+        raise FormatError(
+            f"{file} is UTF-16 text, as spreadsheets write it; expected UTF-8: save it again as "
+            "plain or tab-separated UTF-8 text"
+        )
+    if b"\0" in content:
+        line = content[: content.index(b"\0")].count(b"\n") + 1
+        raise FormatError(
+            f"{file} is not a text file: line {line} holds a zero byte; expected lines of UTF-8 "
+            "text: check that the right file is named"
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise FormatError(
+            f"{file} is not UTF-8 text: line {line} holds the byte 0x{content[error.start]:02x}; "
+            "save it again with the encoding UTF-8"
+        ) from error
+    lines = _LINE_END.split(text)
+    if lines and not lines[-1]:
+        lines.pop()
+    return lines
