@@ -309,7 +309,7 @@ def _check_combinations(options: GwasOptions) -> None:
     if options.method == "he" and options.per_variant_h2 != "never":
         raise UsageError(
             f"--per-variant-h2 {options.per_variant_h2} re-estimates the heritability by "
-            "likelihood, but --method he estimates it by regression; use --method reml or --method ml."
+            "likelihood, but --method he estimates it by regression; use --method reml or ml."
         )
     if options.rank is not None and options.kl_tolerance is not None:
         raise UsageError(

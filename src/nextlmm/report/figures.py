@@ -1,0 +1,310 @@
+"""The Manhattan and the QQ plot as matplotlib figures, without global plotting state.
+
+Ten million variants are drawn as fast as a million: points that would fall on the same pixel are
+drawn once. The same table gives the same PNG bytes.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.special import betaincinv
+
+from nextlmm.report.labels import Label, place_labels
+from nextlmm.report.loci import chromosome_order, find_loci, genome_wide_threshold
+
+FloatArray = NDArray[np.float64]
+
+# Dark and light blue stay apart in grey print and for every kind of colour vision; the orange of
+# the leads differs from both in hue and in lightness.
+_DARK, _LIGHT, _ACCENT, _GREY = "#1b4f72", "#74add1", "#d95f02", "#6b6b6b"
+_DPI = 200
+_MANHATTAN_INCHES = (11.0, 4.4)
+_QQ_INCHES = (4.8, 4.8)
+_MAX_LABELS = 12
+_AXES_SHARE = 0.9  # of the figure's width and, about, height; for placing names before drawing
+_LABEL_POINTS = 7.5
+
+
+@dataclass(frozen=True, eq=False)
+class _Genome:
+    """Where each variant lies on the horizontal axis, in units of the genome's length."""
+
+    x: FloatArray
+    group: NDArray[np.intp]
+    names: list[str]
+    starts: FloatArray
+    widths: FloatArray
+
+
+def manhattan(frame: pl.DataFrame, *, title: str = "") -> Figure:
+    """Draw -log10 p of every variant along the genome.
+
+    Chromosomes alternate between two colours, the dashed line is the genome-wide threshold stated
+    beside it, and the lead variants of the strongest loci beyond it carry their names.
+
+    Parameters
+    ----------
+    frame
+        A result table; rows without a p-value are not drawn.
+    title
+        Heading, usually the name of the trait.
+    """
+    figure = Figure(figsize=_MANHATTAN_INCHES, dpi=_DPI, layout="constrained")
+    axes = figure.subplots()
+    _dress(axes, title)
+    tested = frame.filter(pl.col("neg_log_10_p_value").is_not_null())
+    if tested.is_empty():
+        return _empty(figure, axes)
+    genome = _lay_out(tested)
+    y = tested["neg_log_10_p_value"].to_numpy()
+    threshold = genome_wide_threshold(tested.height)
+    line = -math.log10(threshold)
+    top = 1.08 * max(float(y.max()), line * 1.1)
+    axes.set_xlim(-0.005, 1.005)
+    axes.set_ylim(0, top)
+    _draw_points(axes, genome, y, top)
+    axes.axhline(line, color=_GREY, linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
+    axes.annotate(
+        _threshold_text(threshold, tested.height),
+        (1.0, line),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, 2),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=7,
+        color=_GREY,
+    )
+    named = _name_chromosomes(axes, genome)
+    _mark_leads(axes, genome, tested, threshold, named)
+    axes.set_ylabel(r"$-\log_{10}\,p$")
+    return figure
+
+
+def qq(
+    frame: pl.DataFrame,
+    *,
+    title: str = "",
+    lambda_gc: float | None = None,
+    n_samples: int | None = None,
+) -> Figure:
+    """Draw observed against expected -log10 p with the 95 % band of a uniform sample.
+
+    The band is pointwise: the i-th smallest of m independent uniform p-values follows a
+    Beta(i, m + 1 - i) distribution. Variants in LD are not independent, so it is a little narrow.
+
+    Parameters
+    ----------
+    frame
+        A result table; rows without a p-value are not drawn.
+    title
+        Heading, usually the name of the trait.
+    lambda_gc, n_samples
+        Stated in the corner where given.
+    """
+    figure = Figure(figsize=_QQ_INCHES, dpi=_DPI, layout="constrained")
+    axes = figure.subplots()
+    _dress(axes, title)
+    observed = np.sort(frame["neg_log_10_p_value"].drop_nulls().to_numpy())[::-1]
+    m = len(observed)
+    if m == 0:
+        return _empty(figure, axes)
+    rank = _ranks_worth_drawing(m)
+    expected = -np.log10((rank - 0.5) / m)
+    lower, upper = (-np.log10(betaincinv(rank, m + 1 - rank, q)) for q in (0.975, 0.025))
+    limit = 1.04 * float(expected[0])
+    axes.fill_between(expected, lower, upper, color="#d9d9d9", linewidth=0, zorder=0)
+    axes.plot([0, limit], [0, limit], color=_GREY, linewidth=0.8, zorder=1)
+    axes.plot(
+        expected,
+        observed[rank - 1],
+        linestyle="none",
+        marker="o",
+        markersize=2.4,
+        markeredgewidth=0,
+        color=_DARK,
+        zorder=2,
+    )
+    axes.set_xlim(0, limit)
+    axes.set_ylim(0, 1.04 * max(float(observed[0]), float(upper.max())))
+    axes.set_xlabel(r"expected $-\log_{10}\,p$")
+    axes.set_ylabel(r"observed $-\log_{10}\,p$")
+    facts = [f"{m:,} variants"]
+    if n_samples is not None:
+        facts.append(f"{n_samples:,} samples")
+    if lambda_gc is not None:
+        facts.append(rf"$\lambda_{{GC}}$ = {lambda_gc:.3f}")
+    axes.text(
+        0.04,
+        0.96,
+        "\n".join(facts),
+        transform=axes.transAxes,
+        va="top",
+        fontsize=9,
+        linespacing=1.5,
+    )
+    return figure
+
+
+def write_png(figure: Figure, handle: BinaryIO) -> None:
+    """Write ``figure`` as PNG without a date or a program name, so that bytes can be compared."""
+    figure.savefig(handle, format="png", dpi=_DPI, metadata={"Software": None})
+
+
+def _dress(axes: Axes, title: str) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    # A dollar sign in a name must not start a formula.
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", parse_math=False)
+
+
+def _empty(figure: Figure, axes: Axes) -> Figure:
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, "no variant could be tested", ha="center", transform=axes.transAxes)
+    return figure
+
+
+def _lay_out(frame: pl.DataFrame) -> _Genome:
+    """Put the chromosomes side by side, each as wide as its last position, with small gaps."""
+    chromosome = frame["chromosome"].to_numpy()
+    names = chromosome_order(chromosome)
+    rank = {name: index for index, name in enumerate(names)}
+    code = frame["chromosome"].cast(pl.Categorical).to_physical().to_numpy()
+    by_code = np.zeros(int(code.max()) + 1, dtype=np.intp)
+    first = np.unique(code, return_index=True)
+    by_code[first[0]] = [rank[name] for name in chromosome[first[1]]]
+    group = by_code[code]
+    position = frame["base_pair_location"].to_numpy().astype(np.float64)
+    widths = np.zeros(len(names))
+    np.maximum.at(widths, group, position)
+    counts = np.bincount(group, minlength=len(names))
+    unplaced = widths <= 1  # positions are not known: spread the variants in their order
+    if unplaced.any():
+        position = np.where(unplaced[group], _order_within(group, len(names)), position)
+        widths = np.where(unplaced, counts, widths)
+    gap = 0.25 * widths.sum() / max(len(names), 25) / 10 + 0.002 * widths.sum() / len(names)
+    starts = np.concatenate([[0.0], np.cumsum(widths + gap)[:-1]])
+    length = starts[-1] + widths[-1]
+    x = (starts[group] + position) / length
+    return _Genome(x, group, names, starts / length, widths / length)
+
+
+def _order_within(group: NDArray[np.intp], n_groups: int) -> FloatArray:
+    """1, 2, 3, ... within each group, in the order of appearance."""
+    order = np.argsort(group, kind="stable")
+    counts = np.bincount(group, minlength=n_groups)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    within = np.empty(len(group))
+    within[order] = np.arange(len(group)) - first + 1
+    return within
+
+
+def _draw_points(axes: Axes, genome: _Genome, y: FloatArray, top: float) -> None:
+    keep = _one_per_pixel(genome.x, y / top, _MANHATTAN_INCHES)
+    for parity, colour in enumerate((_DARK, _LIGHT)):
+        chosen = keep[genome.group[keep] % 2 == parity]
+        axes.plot(
+            genome.x[chosen],
+            y[chosen],
+            linestyle="none",
+            marker="o",
+            markersize=2.2,
+            markeredgewidth=0,
+            color=colour,
+            zorder=2,
+        )
+
+
+def _one_per_pixel(x: FloatArray, y: FloatArray, inches: tuple[float, float]) -> NDArray[np.intp]:
+    """Indices of one point for every pixel that holds any; x and y in [0, 1]."""
+    columns, rows = (int(side * _DPI) for side in inches)
+    pixel = np.clip(x * columns, 0, columns).astype(np.intp) * (rows + 1)
+    pixel += np.clip(y * rows, 0, rows).astype(np.intp)
+    occupant = np.full((columns + 1) * (rows + 1), -1, dtype=np.intp)
+    occupant[pixel] = np.arange(len(x))
+    return np.sort(occupant[occupant >= 0])
+
+
+def _ranks_worth_drawing(m: int) -> NDArray[np.intp]:
+    """All of the 2,000 smallest p-values and 2,000 ranks spread evenly on the axis."""
+    spread = np.geomspace(1, m, 2000)
+    ranks = np.concatenate([np.arange(1, min(m, 2000) + 1), np.rint(spread)])
+    return np.unique(ranks.astype(np.intp))
+
+
+def _threshold_text(threshold: float, n_tested: int) -> str:
+    mantissa, exponent = f"{threshold:.2g}".split("e") if threshold < 1e-4 else (threshold, "0")
+    short = f"{mantissa}e{int(exponent)}" if int(exponent) else f"{threshold:.2g}"
+    return f"p = {short}" + ("" if threshold > 0.05 / n_tested else f" (0.05 / {n_tested:,} tests)")
+
+
+def _name_chromosomes(axes: Axes, genome: _Genome) -> set[str]:
+    """Write the names that have room below their chromosome; return them."""
+    axis_points = _AXES_SHARE * _MANHATTAN_INCHES[0] * 72
+    shown = []
+    free_from = -math.inf
+    for index, name in enumerate(genome.names):
+        need = 5.0 * len(name) + 3
+        centre = (genome.starts[index] + genome.widths[index] / 2) * axis_points
+        if centre - need / 2 >= free_from and genome.widths[index] * axis_points >= 6:
+            shown.append(index)
+            free_from = centre + need / 2
+    axes.set_xticks(
+        [float(genome.starts[index] + genome.widths[index] / 2) for index in shown],
+        [genome.names[index] for index in shown],
+        parse_math=False,
+    )
+    axes.tick_params(axis="x", length=0)
+    hidden = len(genome.names) - len(shown)
+    unnamed = f" ({hidden:,} of {len(genome.names):,} not named)" if hidden else ""
+    axes.set_xlabel("chromosome" + unnamed)
+    return {genome.names[index] for index in shown}
+
+
+def _mark_leads(
+    axes: Axes, genome: _Genome, tested: pl.DataFrame, threshold: float, named: set[str]
+) -> None:
+    """Ring the strongest loci beyond the threshold and write their names above them."""
+    leads = find_loci(tested.with_row_index("row"), threshold).head(_MAX_LABELS)
+    if leads.is_empty():
+        return
+    x = genome.x[leads["row"].to_numpy()]
+    y = leads["neg_log_10_p_value"].to_numpy()
+    axes.plot(x, y, linestyle="none", marker="o", markersize=4, color=_ACCENT, zorder=3)
+    width, height = (72 * _AXES_SHARE * side for side in _MANHATTAN_INCHES)
+    top = axes.get_ylim()[1]
+    labels = [
+        Label(_lead_name(row, named), float(a) * width, float(b) / top * height)
+        for row, a, b in zip(leads.iter_rows(named=True), x, y, strict=True)
+    ]
+    offsets = place_labels(labels, _LABEL_POINTS, width)
+    for label, a, b, offset in zip(labels, x, y, offsets, strict=True):
+        axes.annotate(
+            label.text,
+            (float(a), float(b)),
+            xytext=offset,
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=_LABEL_POINTS,
+            parse_math=False,
+            arrowprops={"arrowstyle": "-", "color": _GREY, "linewidth": 0.5, "shrinkB": 2},
+            zorder=4,
+        )
+    highest = max(label.y + offset[1] for label, offset in zip(labels, offsets, strict=True))
+    axes.set_ylim(0, top * max(1.0, (highest + 1.6 * _LABEL_POINTS) / height))
+
+
+def _lead_name(row: dict[str, Any], named: set[str]) -> str:
+    place = f"{row['chromosome']}:{row['base_pair_location']}"
+    if row["variant_id"] in (None, "", "."):
+        return place
+    if row["chromosome"] in named:
+        return str(row["variant_id"])
+    return f"{row['variant_id']} ({row['chromosome']})"

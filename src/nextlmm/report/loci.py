@@ -1,0 +1,116 @@
+"""Where in the genome the signals are: one lead variant per locus."""
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+LOCUS_GAP_BP = 1_000_000
+"""Two variants further apart than this belong to different loci unless others lie between them."""
+
+_HUMAN_GENOME_WIDE = 5e-8
+_SEX_AND_ORGANELLES = {"X": 1, "Y": 2, "XY": 3, "M": 4, "MT": 4}
+
+
+def genome_wide_threshold(n_tested: int) -> float:
+    """P-value that a variant must stay below to be called genome-wide significant.
+
+    Bonferroni's 0.05 / tests, but never stricter than 5e-8, which stands for the number of
+    independent common variants of a human genome however many are tested.
+    """
+    return max(_HUMAN_GENOME_WIDE, 0.05 / max(n_tested, 1))
+
+
+def suggestive_threshold(n_tested: int) -> float:
+    """P-value that about one of ``n_tested`` null variants passes; never stricter than 1e-6."""
+    return max(20 * _HUMAN_GENOME_WIDE, 1.0 / max(n_tested, 1))
+
+
+def chromosome_key(name: str) -> tuple[int, int, str]:
+    """Sort key that puts 2 before 10, numbers before X, Y and MT, and scaffolds last."""
+    bare = re.sub(r"^chr(omosome)?[_ ]?", "", name, flags=re.IGNORECASE)
+    if bare.isascii() and bare.isdigit():
+        return (0, int(bare), name)
+    if bare.upper() in _SEX_AND_ORGANELLES:
+        return (1, _SEX_AND_ORGANELLES[bare.upper()], name)
+    return (2, 0, _pad_numbers(bare))
+
+
+def find_loci(frame: pl.DataFrame, p_value: float) -> pl.DataFrame:
+    """The lead variant of every locus with a variant at or below ``p_value``, strongest first.
+
+    A locus is a run of such variants on one chromosome in which neighbours are at most
+    `LOCUS_GAP_BP` apart, so that a signal which long-range LD spreads over many megabases is one
+    locus and not many.
+
+    Returns
+    -------
+    pl.DataFrame
+        The rows of ``frame`` of the leads, with ``locus_start``, ``locus_end`` (base pairs) and
+        ``locus_variants`` (how many pass) added.
+    """
+    passing = frame.filter(pl.col("neg_log_10_p_value") >= -math.log10(p_value))
+    ordered = passing.sort("chromosome", "base_pair_location", maintain_order=True)
+    position = ordered["base_pair_location"].to_numpy()
+    chromosome = ordered["chromosome"].to_numpy()
+    starts = np.ones(ordered.height, dtype=bool)
+    starts[1:] = (np.diff(position) > LOCUS_GAP_BP) | (chromosome[1:] != chromosome[:-1])
+    located = ordered.with_columns(locus=pl.Series(np.cumsum(starts)))
+    extent = located.group_by("locus").agg(
+        locus_start=pl.col("base_pair_location").min(),
+        locus_end=pl.col("base_pair_location").max(),
+        locus_variants=pl.len(),
+    )
+    strongest_first = located.sort("neg_log_10_p_value", descending=True, maintain_order=True)
+    leads = strongest_first.unique("locus", keep="first", maintain_order=True)
+    return leads.join(extent, on="locus", how="left", maintain_order="left").drop("locus")
+
+
+def top_hits(frame: pl.DataFrame, *, count: int = 10) -> list[dict[str, Any]]:
+    """The strongest loci as plain values for the result document.
+
+    Lists at most ``count`` loci that pass the suggestive threshold, each with its lead variant and
+    whether it is genome-wide significant; where none passes, the strongest variant alone.
+    """
+    n_tested = count_tested(frame)
+    if n_tested == 0:
+        return []
+    leads = find_loci(frame, suggestive_threshold(n_tested))
+    if leads.is_empty():
+        strongest = frame["neg_log_10_p_value"].max()
+        leads = find_loci(frame.filter(pl.col("neg_log_10_p_value") == strongest), 1.0)
+    line = -math.log10(genome_wide_threshold(n_tested))
+    columns = (
+        "variant_id",
+        "chromosome",
+        "base_pair_location",
+        "effect_allele",
+        "effect_allele_frequency",
+        "beta",
+        "standard_error",
+        "neg_log_10_p_value",
+        "locus_start",
+        "locus_end",
+        "locus_variants",
+    )
+    chosen = leads.head(count).select(
+        *columns, genome_wide_significant=pl.col("neg_log_10_p_value") >= line
+    )
+    return chosen.to_dicts()
+
+
+def count_tested(frame: pl.DataFrame) -> int:
+    """How many variants have a p-value."""
+    return frame.height - frame["neg_log_10_p_value"].null_count()
+
+
+def chromosome_order(names: NDArray[np.object_]) -> list[str]:
+    """The distinct chromosomes in the order in which a genome is drawn."""
+    return sorted(set(names.tolist()), key=chromosome_key)
+
+
+def _pad_numbers(text: str) -> str:
+    return re.sub(r"\d+", lambda match: match.group().zfill(12), text)
