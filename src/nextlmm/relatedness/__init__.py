@@ -1,0 +1,8 @@
+"""Relationship matrices: which samples share how much of their genome.
+
+K = Z Z' / M over the variants' standardised dosages Z, then centred over the analysed samples and
+scaled to mean diagonal 1, so that h2 = sigma_g2 / (sigma_g2 + sigma_e2) is a share of variance::
+
+    grm.py     sums of Z Z' over variants, streamed from any genotype source
+    loco.py    the same with one chromosome left out
+"""

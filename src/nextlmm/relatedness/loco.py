@@ -1,0 +1,69 @@
+"""Leaving out the chromosome that is tested, so that a variant does not compete with itself.
+
+Source: Yang et al. 2014 (proximal contamination); the sum without a chromosome is the whole sum
+less that of the chromosome, so that the cost of all of them together is one more pass.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from nextlmm.errors import VariantError
+from nextlmm.genotype.source import GenotypeSource
+from nextlmm.progress import Progress
+from nextlmm.relatedness.grm import (
+    FloatArray,
+    IndexArray,
+    RelationshipSum,
+    Scaling,
+    relationship_matrix,
+    relationship_sum,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """One chromosome, the variants on it, and K (n, n) from all other chromosomes."""
+
+    chromosome: str
+    variants: IndexArray
+    k: FloatArray
+
+
+def check_loco(source: GenotypeSource, variants: IndexArray, scaling: Scaling) -> None:
+    """Raise VariantError unless every chromosome leaves some variation on the others."""
+    chromosome = source.variants.chromosome[variants]
+    varying = chromosome[scaling.scale[variants] > 0.0]
+    names = list(dict.fromkeys(varying.tolist()))
+    if len(names) < 2:
+        seen = f"only on chromosome {names[0]!r}" if names else "on no chromosome"
+        raise VariantError(
+            f"leaving one chromosome out needs varying variants on two or more chromosomes; found "
+            f"them {seen}; use --no-loco, or add the other chromosomes to the genotypes"
+        )
+
+
+def leave_one_out(
+    source: GenotypeSource,
+    variants: IndexArray,
+    scaling: Scaling,
+    samples: IndexArray,
+    total: RelationshipSum,
+    *,
+    progress: Progress | None = None,
+) -> Iterator[LeftOut]:
+    """K without each chromosome in turn, in the order in which the chromosomes first appear.
+
+    ``total`` is the sum over all ``variants``; it is not changed.  Variants tested and variants in
+    K are disjoint by construction: what a chromosome adds is what is taken away.
+
+    Cost: n^2 m operations over all chromosomes; one (n, n) array at a time.
+    """
+    chromosome = source.variants.chromosome[variants]
+    for name in dict.fromkeys(chromosome.tolist()):
+        own = variants[chromosome == name]
+        part = relationship_sum(source, own, scaling, samples, progress=progress)
+        np.subtract(total.values, part.values, out=part.values)
+        rest = RelationshipSum(part.values, total.n_variants - part.n_variants)
+        yield LeftOut(str(name), own, relationship_matrix(rest, overwrite=True))
