@@ -1,0 +1,1 @@
+"""Data whose truth is known, and slow answers that are right by definition."""
