@@ -1,0 +1,14 @@
+"""The null model: a trait, covariates, and one covariance matrix of the samples.
+
+    y ~ N(C a, sigma2 Sigma(h2)),   Sigma(h2) = h2 K + (1 - h2) I
+
+C is (n, c), K has mean diagonal 1, so that h2 is the share of the variance that K explains,
+sigma_g2 = h2 sigma2 and sigma_e2 = (1 - h2) sigma2.  Given h2 everything else has a closed form,
+and fitting is a search along the line h2 in (0, 1)::
+
+    design.py           covariates and an orthonormal basis of them
+    likelihood.py       what one factor of Sigma(h2) says: residuals, likelihoods, effects
+    profile.py          the maximum of a smooth function on a line, its curvature and interval
+    null.py             fit_null: ML or REML estimate with its standard error
+    haseman_elston.py   the estimate by moments, without any factor
+"""

@@ -1,0 +1,227 @@
+"""The null model: heritability and variance components of a trait without any variant."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from nextlmm.errors import TraitError, UsageError
+from nextlmm.linalg.covariance import Covariance, FloatArray
+from nextlmm.lmm.design import Design, make_design
+from nextlmm.lmm.likelihood import WhitenedTrait, whiten_trait
+from nextlmm.lmm.profile import Maximum, crossings, maximise
+
+Method = Literal["reml", "ml", "he"]
+Boundary = Literal["lower", "upper"]
+
+DROP_95 = 0.5 * 3.841458820694124  # half the 95 % point of a chi-square with 1 degree of freedom
+CONSTANT_TOLERANCE = 1e-10  # share of the trait's length that the covariates may leave unexplained
+
+
+@dataclass(frozen=True, eq=False)
+class NullModel:
+    """A fitted null model y ~ N(C a, sigma2 [h2 K + (1 - h2) I]).
+
+    method : how h2 was found; "he" also stands for any h2 that was given.
+    n, n_covariates : samples, and columns of C with the intercept.
+    h2 : heritability, in [0, 1]; never outside.
+    h2_se : standard error from the curvature of the profile likelihood, None where there is none
+        (see ``warnings``).
+    h2_interval : 95 % profile-likelihood interval, None if h2 was given.
+    h2_boundary : "lower" or "upper" if the likelihood is highest at an end of the search range.
+    sigma_g2, sigma_e2 : variance components in squared trait units, unbiased (n - c) unless ML.
+    log_likelihood : of the method used; REML if h2 was given.
+    log_likelihood_reml, log_likelihood_ml : both at ``h2``.
+    h2_reml, h2_ml : both estimates; equal to ``h2`` if h2 was given.
+    beta, beta_se : (c,) covariate effects in trait units per covariate unit.
+    profile : (h2, log-likelihood) wherever it was evaluated, ascending.
+    warnings : sentences for the user.
+    """
+
+    method: Method
+    n: int
+    n_covariates: int
+    h2: float
+    h2_se: float | None
+    h2_interval: tuple[float, float] | None
+    h2_boundary: Boundary | None
+    sigma_g2: float
+    sigma_e2: float
+    log_likelihood: float
+    log_likelihood_reml: float
+    log_likelihood_ml: float
+    h2_reml: float
+    h2_ml: float
+    beta: FloatArray
+    beta_se: FloatArray
+    profile: tuple[tuple[float, float], ...]
+    warnings: tuple[str, ...]
+
+
+class _Profile:
+    """Both log-likelihoods along t = log(h2 / (1 - h2)), each factor used once and dropped."""
+
+    def __init__(self, y: FloatArray, design: Design, covariance: Covariance) -> None:
+        self._y, self._design, self._covariance = y, design, covariance
+        self._values: dict[float, tuple[float, float]] = {}
+
+    def fit(self, h2: float) -> WhitenedTrait:
+        factor = self._covariance.factor(weight=h2)
+        return whiten_trait(factor, self._y, self._design, h2=h2)
+
+    def reml(self, t: float) -> float:
+        return self._both(t)[0]
+
+    def ml(self, t: float) -> float:
+        return self._both(t)[1]
+
+    def positions(self) -> FloatArray:
+        return np.array(sorted(self._values))
+
+    def _both(self, t: float) -> tuple[float, float]:
+        if t not in self._values:
+            fit = self.fit(_h2(t))
+            self._values[t] = (fit.log_likelihood_reml, fit.log_likelihood_ml)
+        return self._values[t]
+
+
+def fit_null(
+    y: FloatArray,
+    covariates: FloatArray,
+    covariance: Covariance,
+    *,
+    method: Method = "reml",
+    h2: float | None = None,
+) -> NullModel:
+    """Fit the null model by REML or ML, or describe it at a given h2.
+
+    Parameters
+    ----------
+    y : trait, (n,), no missing values.
+    covariates : (n, c), the intercept included.
+    covariance : K, mean diagonal 1; only its factors at a few weights are used.
+    method : "reml" or "ml"; "he" needs ``h2``, the estimate by moments.
+    h2 : if given, taken as it is, in [0, 1); nothing is searched.
+
+    Raises
+    ------
+    DesignError, TraitError
+        If the covariates are dependent, or explain the trait completely.
+    UsageError
+        If h2 is outside [0, 1), or missing where the method needs it.
+    NotPositiveDefiniteError
+        If K has negative eigenvalues.
+
+    Cost : about 35 factorisations, or one if ``h2`` is given.
+    Source : the profile of Zhou and Stephens 2012, equations 6 to 8, maximised without its
+        derivatives; the standard error is -1 / (second derivative) carried over to h2.
+    """
+    design = make_design(covariates)
+    y = _checked_trait(y, design)
+    if h2 is not None:
+        if not 0.0 <= h2 < 1.0:
+            raise UsageError(f"h2 is {h2}; expected a heritability of at least 0 and below 1")
+        return _given(_Profile(y, design, covariance), method, h2)
+    if method == "he":
+        raise UsageError('method "he" got no h2; expected the estimate of haseman_elston')
+    return _estimated(_Profile(y, design, covariance), method)
+
+
+def _given(profile: _Profile, method: Method, h2: float) -> NullModel:
+    fit = profile.fit(h2)
+    return _null_model(fit, method, h2_reml=h2, h2_ml=h2, profile=((h2, _chosen(fit, method)),))
+
+
+def _estimated(profile: _Profile, method: Method) -> NullModel:
+    reml, ml = maximise(profile.reml), maximise(profile.ml)
+    best, function = (ml, profile.ml) if method == "ml" else (reml, profile.reml)
+    fit = profile.fit(_h2(best.t))
+    known = np.append(profile.positions(), best.t)
+    low, high = crossings(function, best, DROP_95, known)
+    points = tuple((_h2(t), function(t)) for t in profile.positions())
+    return _null_model(
+        fit,
+        method,
+        h2_reml=_h2(reml.t),
+        h2_ml=_h2(ml.t),
+        profile=points,
+        best=best,
+        interval=(_h2(low), _h2(high)),
+    )
+
+
+def _null_model(
+    fit: WhitenedTrait,
+    method: Method,
+    *,
+    h2_reml: float,
+    h2_ml: float,
+    profile: tuple[tuple[float, float], ...],
+    best: Maximum | None = None,
+    interval: tuple[float, float] | None = None,
+) -> NullModel:
+    sigma2 = fit.ypy / (fit.n if method == "ml" else fit.n - fit.n_covariates)
+    boundary: Boundary | None = None
+    if best is not None and best.boundary is not None:
+        boundary = "lower" if best.boundary == "lower" else "upper"
+    curvature = None if best is None else best.curvature
+    slope = fit.h2 * (1.0 - fit.h2)  # dh2 / dt
+    return NullModel(
+        method=method,
+        n=fit.n,
+        n_covariates=fit.n_covariates,
+        h2=fit.h2,
+        h2_se=None if curvature is None else float(slope / np.sqrt(-curvature)),
+        h2_interval=interval,
+        h2_boundary=boundary,
+        sigma_g2=fit.h2 * sigma2,
+        sigma_e2=(1.0 - fit.h2) * sigma2,
+        log_likelihood=_chosen(fit, method),
+        log_likelihood_reml=fit.log_likelihood_reml,
+        log_likelihood_ml=fit.log_likelihood_ml,
+        h2_reml=h2_reml,
+        h2_ml=h2_ml,
+        beta=fit.effect,
+        beta_se=fit.effect_scale * float(np.sqrt(sigma2)),
+        profile=profile,
+        warnings=_warnings(fit, boundary),
+    )
+
+
+def _warnings(fit: WhitenedTrait, boundary: Boundary | None) -> tuple[str, ...]:
+    if boundary is None:
+        return ()
+    return (
+        f"the likelihood is highest at the {boundary} end of its range, h2 = {fit.h2:.6g}: the "
+        "estimate is a bound, it has no standard error, and the interval is one-sided",
+    )
+
+
+def _chosen(fit: WhitenedTrait, method: Method) -> float:
+    return fit.log_likelihood_ml if method == "ml" else fit.log_likelihood_reml
+
+
+def _checked_trait(y: FloatArray, design: Design) -> FloatArray:
+    y = np.ascontiguousarray(y, dtype=np.float64)
+    if y.shape != (design.n,):
+        raise TraitError(
+            f"the trait is an array of shape {y.shape}; expected ({design.n},), one value for "
+            "each row of the covariates"
+        )
+    if not np.isfinite(y).all():
+        row = int(np.flatnonzero(~np.isfinite(y))[0])
+        raise TraitError(
+            f"the trait is {y[row]} for sample {row + 1}; expected finite numbers; leave out "
+            "samples without a value"
+        )
+    if np.linalg.norm(design.project(y)) <= CONSTANT_TOLERANCE * np.linalg.norm(y):
+        raise TraitError(
+            "the trait is constant or a linear combination of the covariates; expected variation "
+            "that the covariates do not explain; check the trait's column"
+        )
+    return y
+
+
+def _h2(t: float) -> float:
+    """h2 of t = log(h2 / (1 - h2)), exact at the infinities."""
+    return float(1.0 / (1.0 + np.exp(-t))) if t > -700.0 else 0.0
