@@ -1,0 +1,11 @@
+"""The people side of an analysis: whose trait is analysed, with which covariates.
+
+Trait and covariate tables are text files keyed by sample ID.  ``align`` brings them into the order
+of the genotypes, by ID and never by position, and accounts for every sample that is left out::
+
+    table.py    a text table with family and sample IDs, values still as text
+    values.py   its columns as numbers, every doubtful value refused or reported
+    match.py    which row of a table belongs to which genotyped sample
+    design.py   the covariate matrix, checked for columns that cannot be told apart
+    align.py    the Cohort: trait and covariates of the analysed samples
+"""

@@ -1,0 +1,289 @@
+"""Bringing traits and covariates into the order of the genotypes."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlmm.cohort.design import (
+    COLLINEAR_TOLERANCE,
+    check_covariates,
+    check_size,
+    is_constant,
+    residual_fraction,
+)
+from nextlmm.cohort.match import is_listed, match_rows, no_overlap
+from nextlmm.cohort.table import SampleColumns
+from nextlmm.cohort.values import TextColumn, parse_numbers
+from nextlmm.errors import AlignmentError, DesignError, TraitError, UsageError
+from nextlmm.genotype.tables import IndexArray, SampleTable, StringArray
+
+INTERCEPT = "intercept"
+_MOST_NAMES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """The samples of an analysis with trait and covariates, in the order of the genotypes.
+
+    Attributes
+    ----------
+    trait : name of the trait.
+    kept : positions of the samples left by the keep and remove lists, ascending.
+    analysed : positions of those that have the trait and all covariates, ascending; (n,).
+    sample_ids : (n,) sample IDs of the analysed samples.
+    y : (n,) trait, in its own unit.
+    covariates : (n, c) with a first column of ones.
+    covariate_names : c names, the first "intercept".
+    exclusions : samples that are not analysed, by reason; each is counted under the first that
+        applies.
+    warnings : sentences about values and matches that a user may want to know of.
+    """
+
+    trait: str
+    kept: IndexArray
+    analysed: IndexArray
+    sample_ids: StringArray
+    y: NDArray[np.float64]
+    covariates: NDArray[np.float64]
+    covariate_names: tuple[str, ...]
+    exclusions: Mapping[str, int]
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def n_covariates(self) -> int:
+        """Number of columns of ``covariates``, the intercept among them."""
+        return int(self.covariates.shape[1])
+
+
+def align(
+    samples: SampleTable,
+    traits: SampleColumns,
+    trait: str | None = None,
+    *,
+    covariates: SampleColumns | None = None,
+    covariate_names: Sequence[str] | None = None,
+    keep: SampleColumns | None = None,
+    remove: SampleColumns | None = None,
+) -> Cohort:
+    """Choose the samples of an analysis and bring their trait and covariates into one order.
+
+    Rows are matched to samples by ID (see :func:`nextlmm.cohort.match.match_rows`); the order of
+    the files does not matter.
+
+    Parameters
+    ----------
+    samples : the samples of the genotypes.
+    traits : the table with the trait.
+    trait : its name; may be omitted if the table has one column only.
+    covariates : the table with covariates; an intercept is always added.
+    covariate_names : those to use; all columns of the table if None.
+    keep, remove : lists of samples to restrict the analysis to, or to leave out.
+
+    Raises
+    ------
+    AlignmentError
+        If IDs do not match or are ambiguous, or a list leaves no sample.
+    TraitError
+        If the trait is unknown, not numeric, constant, missing in all samples, or a linear
+        combination of the covariates.
+    DesignError
+        If a covariate is unknown, not numeric, constant or collinear, or there are too few samples.
+    """
+    is_kept, exclusions = _apply_lists(samples, keep, remove)
+    name = _choose_trait(traits, trait)
+    chosen = _choose_covariates(covariates, covariate_names)
+    y = _read_columns(samples, traits, [name], "trait", is_kept)
+    x = _read_columns(samples, covariates, chosen, "covariate", is_kept)
+    is_analysed = is_kept
+    reasons: dict[str, NDArray[np.bool_]] = {
+        "not in the trait file": ~y.is_present,
+        "trait missing": _has_missing(y),
+        "not in the covariate file": ~x.is_present,
+        "covariate missing": _has_missing(x),
+    }
+    for reason, applies in reasons.items():
+        is_analysed = _exclude(is_analysed, reason, applies, exclusions)
+    if not is_analysed.any():
+        raise TraitError(_nobody_left(name, traits.path, exclusions))
+    analysed = np.flatnonzero(is_analysed)
+    values, columns = y.values[analysed, 0], x.values[analysed]
+    check_size(len(values), len(chosen))
+    _check_trait(values, name, traits.path)
+    check_covariates(columns, chosen, x.path)
+    _check_not_explained(values, columns, name, x.path)
+    return Cohort(
+        trait=name,
+        kept=np.flatnonzero(is_kept),
+        analysed=analysed,
+        sample_ids=samples.sample_id[analysed],
+        y=values,
+        covariates=np.column_stack([np.ones(len(analysed)), columns]),
+        covariate_names=(INTERCEPT, *chosen),
+        exclusions=MappingProxyType(exclusions),
+        warnings=tuple(dict.fromkeys(y.warnings + x.warnings)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """Columns of a table in the order of the genotypes: (n, k) values, NaN where missing."""
+
+    path: str
+    values: NDArray[np.float64]
+    is_present: NDArray[np.bool_]
+    warnings: tuple[str, ...]
+
+
+def _has_missing(columns: _Columns) -> NDArray[np.bool_]:
+    return np.asarray(np.isnan(columns.values).any(axis=1))
+
+
+def _read_columns(
+    samples: SampleTable,
+    table: SampleColumns | None,
+    names: Sequence[str],
+    kind: str,
+    candidates: NDArray[np.bool_],
+) -> _Columns:
+    """The named columns of a table for the candidates among the samples."""
+    values = np.full((len(samples), len(names)), np.nan)
+    if table is None or not names:
+        return _Columns("", values, np.ones(len(samples), dtype=bool), ())
+    match = match_rows(samples, table, candidates)
+    warnings = list(match.warnings)
+    for k, name in enumerate(names):
+        column = parse_numbers(
+            TextColumn(kind, name, table.path, table.columns[name], table.line, table.sample_id)
+        )
+        values[match.is_present, k] = column.values[match.row[match.is_present]]
+        warnings += column.warnings
+    return _Columns(table.path, values, match.is_present, tuple(warnings))
+
+
+def _exclude(
+    remaining: NDArray[np.bool_],
+    reason: str,
+    applies: NDArray[np.bool_],
+    exclusions: dict[str, int],
+) -> NDArray[np.bool_]:
+    """The remaining samples without those that a reason applies to, which are counted."""
+    count = int(np.count_nonzero(remaining & applies))
+    if count:
+        exclusions[reason] = count
+    return remaining & ~applies
+
+
+def _apply_lists(
+    samples: SampleTable, keep: SampleColumns | None, remove: SampleColumns | None
+) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Which samples the keep and remove lists leave, (n,), and the others by reason."""
+    everyone = np.ones(len(samples), dtype=bool)
+    remaining, exclusions = everyone, dict[str, int]()
+    if keep is not None:
+        listed = is_listed(samples, keep)
+        if not listed.any():
+            raise AlignmentError(no_overlap(samples, keep, everyone))
+        remaining = _exclude(remaining, "not in the keep list", ~listed, exclusions)
+    if remove is not None:
+        listed = is_listed(samples, remove)
+        remaining = _exclude(remaining, "in the remove list", listed, exclusions)
+        if not remaining.any():
+            raise AlignmentError(
+                f"no sample is left: {remove.path} lists every one of {samples.origin} that the "
+                "keep list (if any) leaves; shorten the list"
+            )
+    return remaining, exclusions
+
+
+def _choose_trait(traits: SampleColumns, trait: str | None) -> str:
+    names = list(traits.columns)
+    if not names:
+        raise TraitError(
+            f"{traits.path} has IDs and no other column; expected at least one trait: check that "
+            "the right file is named"
+        )
+    if trait is None:
+        if len(names) > 1:
+            raise TraitError(
+                f"{traits.path} has {len(names)} columns ({_list(names)}) and no trait was named; "
+                "name one of them (--trait)"
+            )
+        return names[0]
+    if trait not in traits.columns:
+        raise TraitError(
+            f"there is no trait '{trait}' in {traits.path}; {_suggestion(trait, names)}"
+        )
+    return trait
+
+
+def _choose_covariates(
+    covariates: SampleColumns | None, names: Sequence[str] | None
+) -> tuple[str, ...]:
+    if covariates is None:
+        if names:
+            raise UsageError(
+                f"the covariates {_list(names)} are named but no covariate file is; name the file "
+                "(--covar)"
+            )
+        return ()
+    known = list(covariates.columns)
+    if names is None:
+        if not known:
+            raise DesignError(
+                f"{covariates.path} has IDs and no other column; expected at least one covariate: "
+                "check that the right file is named"
+            )
+        return tuple(known)
+    for name in names:
+        if name not in covariates.columns:
+            raise DesignError(
+                f"there is no covariate '{name}' in {covariates.path}; {_suggestion(name, known)}"
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def _suggestion(name: str, names: Sequence[str]) -> str:
+    """The nearest of the names, and what the others are."""
+    by_fold = {known.casefold(): known for known in names}
+    near = difflib.get_close_matches(name.casefold(), by_fold, n=1)
+    columns = f"its columns are {_list(names)}" if names else "it has no column but the IDs"
+    return f"did you mean '{by_fold[near[0]]}'? ({columns})" if near else f"{columns}: name one"
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMES])
+    rest = len(names) - _MOST_NAMES
+    return shown if rest <= 0 else f"{shown} and {rest} more"
+
+
+def _nobody_left(name: str, path: str, exclusions: Mapping[str, int]) -> str:
+    counts = ", ".join(f"{reason}: {count:,}" for reason, count in exclusions.items())
+    return (
+        f"trait '{name}' of {path} leaves no sample to analyse ({counts}); expected samples with "
+        "the trait and all covariates: choose another trait or fewer covariates"
+    )
+
+
+def _check_trait(y: NDArray[np.float64], name: str, path: str) -> None:
+    if is_constant(y):
+        raise TraitError(
+            f"trait '{name}' of {path} is {y[0]:g} in all {len(y):,} analysed samples; expected "
+            "values that differ: choose another trait, or check which samples are left"
+        )
+
+
+def _check_not_explained(
+    y: NDArray[np.float64], columns: NDArray[np.float64], name: str, path: str
+) -> None:
+    if residual_fraction(y, columns) < COLLINEAR_TOLERANCE:
+        raise TraitError(
+            f"trait '{name}' is a linear combination of the covariates of {path}, which leave "
+            "nothing to explain: remove the trait from the covariates (--covar-name)"
+        )
