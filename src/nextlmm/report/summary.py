@@ -1,0 +1,257 @@
+"""The summary of a run: what the screen shows and the log keeps, from the result document alone."""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nextlmm.report.loci import genome_wide_threshold
+from nextlmm.report.wording import (
+    count,
+    duration,
+    exponent,
+    interval_bar,
+    real,
+    reasons,
+    size,
+)
+
+LABEL_WIDTH = 13
+TEXT_WIDTH = 76
+
+Kind = Literal["title", "fact", "warning", "strong", "weak"]
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A label in the margin and the lines beside it.
+
+    ``kind`` is what the lines are, not how they look: ``title`` opens a trait, ``warning`` asks for
+    attention, ``strong`` and ``weak`` are rows of loci beyond and below the genome-wide threshold.
+    """
+
+    label: str
+    lines: tuple[str, ...]
+    kind: Kind = "fact"
+
+
+def summarise(document: Mapping[str, Any]) -> list[Paragraph]:
+    """Everything a person wants to know of a run before opening a file, in reading order."""
+    paragraphs = [Paragraph("", (f"nextlmm {document['nextlmm']['version']}",), "title")]
+    for name, trait in document["traits"].items():
+        paragraphs += _trait(name, trait, document)
+    return [*paragraphs, *_closing(document)]
+
+
+def plain_lines(paragraphs: Iterable[Paragraph]) -> list[str]:
+    """The summary as text lines in ASCII (names keep their own characters)."""
+    lines: list[str] = []
+    for paragraph in paragraphs:
+        if paragraph.kind == "title":
+            lines += ["", *paragraph.lines] if lines else [*paragraph.lines]
+            continue
+        labels = [paragraph.label] + [""] * (len(paragraph.lines) - 1)
+        lines += [
+            f"  {label:<{LABEL_WIDTH}}{text}".rstrip()
+            for label, text in zip(labels, paragraph.lines, strict=True)
+        ]
+    return lines
+
+
+def _trait(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[Paragraph]:
+    warnings = [
+        Paragraph("warning", _wrap(text), "warning") for text in trait.get("warnings") or ()
+    ]
+    return [
+        Paragraph("", (f"Trait {name}",), "title"),
+        *warnings,
+        Paragraph("model", _wrap(*_model(name, trait))),
+        Paragraph("samples", _wrap(*_samples(trait, document))),
+        Paragraph("variants", _wrap(*_variants(trait, document))),
+        Paragraph("h2", _heritability(trait)),
+        Paragraph("lambda", _wrap(_inflation(trait))),
+        *_loci(trait),
+        Paragraph("certificate", _wrap(*_certificate(trait["certificate"]))),
+    ]
+
+
+def _wrap(*sentences: str) -> tuple[str, ...]:
+    """The sentences, each from a new line, in lines that fit beside the labels."""
+    width = TEXT_WIDTH - LABEL_WIDTH
+    return tuple(
+        line
+        for sentence in sentences
+        for line in textwrap.wrap(sentence, width, break_on_hyphens=False)
+    )
+
+
+def _model(name: str, trait: Mapping[str, Any]) -> list[str]:
+    terms = [term for term in trait["covariates"] if term != "intercept"]
+    fixed = " + ".join(["1", *terms, "variant"])
+    matrix = "exact" if trait["mode"] == "dense" else "compressed (HODLR)"
+    used = trait["variants"]["in_relationship_matrix"]
+    loco = ", leaving out the tested chromosome (LOCO)" if trait["loco"] else ", no LOCO"
+    return [
+        f"{name} ~ {fixed} + g + e",
+        "g ~ N(0, sigma_g2 K), e ~ N(0, sigma_e2 I)",
+        f"K {matrix}, from {count(used, 'variant')}{loco}",
+        f"{trait['test']} test; variance components by {trait['method'].upper()}",
+    ]
+
+
+def _samples(trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
+    steps = document["samples"]
+    lines = [f"{steps['in_genotypes']:,} in the genotype file"]
+    dropped = reasons(steps["excluded"])
+    if dropped:
+        lines.append(f"{steps['kept']:,} kept (left out: {dropped})")
+    dropped = reasons(trait["samples"]["excluded"])
+    lines.append(f"{trait['n']:,} analysed" + (f" (left out: {dropped})" if dropped else ""))
+    return [" -> ".join(lines)]
+
+
+def _variants(trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
+    steps = trait["variants"]
+    dropped = reasons({**document["variants"]["excluded"], **steps["excluded"]})
+    untested = reasons({k: v for k, v in steps["status"].items() if k != "ok"})
+    text = f"{document['variants']['in_genotypes']:,} in the genotype file"
+    text += f" -> {steps['tested']:,} tested" + (f" (left out: {dropped})" if dropped else "")
+    return [text, f"without a result: {untested}"] if untested else [text]
+
+
+def _heritability(trait: Mapping[str, Any]) -> tuple[str, ...]:
+    estimate, interval, error = trait["h2"], trait.get("h2_interval"), trait.get("h2_se")
+    text = f"{estimate:.3f}"
+    if error is not None:
+        text += f"  (standard error {error:.3f})"
+    lines = [text]
+    if interval is not None:
+        low, high = interval
+        lines.append(f"95 % interval {low:.3f} to {high:.3f}, by profile likelihood")
+        lines.append(interval_bar(estimate, (low, high)))
+    boundary = trait.get("h2_boundary")
+    if boundary is not None:
+        side = "0" if boundary == "lower" else "1"
+        lines += _wrap(
+            f"The likelihood is highest at the {boundary} end of its range, so the estimate is "
+            f"{side} for want of a better one; trust the interval, not the standard error."
+        )
+    lines.append(f"sigma_g2 {real(trait['sigma_g2'], 4)}, sigma_e2 {real(trait['sigma_e2'], 4)}")
+    return tuple(lines)
+
+
+def _inflation(trait: Mapping[str, Any]) -> str:
+    value = trait.get("lambda_gc")
+    return (
+        "not defined" if value is None else f"{value:.3f}  (median chi-square over its null value)"
+    )
+
+
+def _loci(trait: Mapping[str, Any]) -> list[Paragraph]:
+    hits = trait["top_hits"]
+    tested = trait["variants"]["tested"]
+    line = genome_wide_threshold(tested)
+    strong = [hit for hit in hits if hit["genome_wide_significant"]]
+    beyond = f"p < {exponent(line)}" + (f" (0.05 / {tested:,} tests)" if line > 5e-8 else "")
+    more = " or more" if hits and len(strong) == len(hits) and len(hits) >= 10 else ""
+    found = count(len(strong), "locus", "loci") if strong else "no locus"
+    heading = Paragraph("loci", (f"{found}{more} at {beyond}",))
+    if not hits:
+        return [heading]
+    rows = _hit_rows(hits)
+    kinds: list[Kind] = ["strong" if hit["genome_wide_significant"] else "weak" for hit in hits]
+    body = [Paragraph("", (row,), kind) for row, kind in zip(rows[1:], kinds, strict=True)]
+    return [heading, Paragraph("", (rows[0],)), *body]
+
+
+def _hit_rows(hits: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A header and one aligned row per locus."""
+    header = ("variant", "chr", "position", "allele", "freq", "beta", "se", "-log10 p")
+    cells = [header, *(_hit_cells(hit) for hit in hits)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    left = {0, 1, 3}
+    return [
+        "  ".join(
+            text.ljust(width) if column in left else text.rjust(width)
+            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    ]
+
+
+def _hit_cells(hit: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        _shorten(str(hit["variant_id"]), 24),
+        _shorten(str(hit["chromosome"]), 12),
+        f"{hit['base_pair_location']:,}",
+        _shorten(str(hit["effect_allele"]), 6),
+        f"{hit['effect_allele_frequency']:.3f}",
+        real(hit["beta"]),
+        real(hit["standard_error"]),
+        f"{hit['neg_log_10_p_value']:.2f}",
+    )
+
+
+def _shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def _certificate(certificate: Mapping[str, Any]) -> list[str]:
+    """What the approximation cost, in words; every figure is one that the run measured."""
+    kl = certificate["kl"]
+    if certificate.get("kl_how") == "exact matrix" or "bytes" not in certificate:
+        return ["exact matrix: nothing was approximated"]
+    interval = certificate.get("kl_interval")
+    text = f"KL divergence {real(kl)} from the exact model"
+    if interval is not None and interval[0] != interval[1]:
+        text += f", 95 % interval {real(interval[0])} to {real(interval[1])}"
+    lines = [text + (f" ({certificate['kl_how']})" if certificate.get("kl_how") else "")]
+    if certificate.get("kl_loco_max") is not None:
+        lines.append(f"at most {real(certificate['kl_loco_max'])} for any chromosome left out")
+    effects = _effects(certificate)
+    if effects:
+        lines.append("measured against the exact model: " + ", ".join(effects))
+    share = certificate["bytes"] / certificate["bytes_dense"]
+    lines.append(
+        f"{size(certificate['bytes'])} instead of {size(certificate['bytes_dense'])} "
+        f"({100 * share:.0f} % of the exact matrix)"
+    )
+    return lines
+
+
+def _effects(certificate: Mapping[str, Any]) -> list[str]:
+    """How far the answers are from the exact ones, where the run measured it."""
+
+    def measured(key: str) -> float | None:
+        value = certificate.get(key)
+        return None if value is None else abs(float(value))
+
+    log_p, chi2 = measured("neg_log_10_p_error_max"), measured("chi2_relative_error_max")
+    h2 = measured("h2_error")
+    return [
+        *([f"-log10 p within {real(log_p, 2)}"] if log_p is not None else []),
+        *([f"chi-square within {real(100 * chi2, 2)} %"] if chi2 is not None else []),
+        *([f"h2 within {real(h2, 1)}"] if h2 is not None else []),
+    ]
+
+
+def _closing(document: Mapping[str, Any]) -> list[Paragraph]:
+    """Time and files of the whole run."""
+    stages: dict[str, float] = {}
+    for trait in document["traits"].values():
+        for stage, seconds in trait["timings"].items():
+            stages[stage] = stages.get(stage, 0.0) + seconds
+    longest = sorted(stages.items(), key=lambda item: -item[1])[:4]
+    parts = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in longest)
+    total = document.get("seconds", sum(stages.values()))
+    files = [
+        path for trait in document["traits"].values() for path in trait.get("files", {}).values()
+    ]
+    files += list(document.get("files", {}).values())
+    closing = [
+        Paragraph("", ("Run",), "title"),
+        Paragraph("time", _wrap(duration(total) + (f" ({parts})" if parts else ""))),
+    ]
+    if files:
+        closing.append(Paragraph("files", tuple(str(path) for path in files)))
+    return [*closing, Paragraph("again", (document["command"],))]

@@ -1,0 +1,57 @@
+"""Writing every file of a run."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from nextlmm.output.document import write_document
+from nextlmm.output.log import write_log
+from nextlmm.output.names import RunFiles
+from nextlmm.output.publication import Publication
+from nextlmm.output.table import write_table
+from nextlmm.report.details import provenance
+from nextlmm.report.figures import manhattan, qq, write_png
+from nextlmm.report.summary import plain_lines, summarise
+
+
+def write_results(
+    document: Mapping[str, Any],
+    tables: Mapping[str, pl.DataFrame],
+    files: RunFiles,
+    *,
+    threads: int = 1,
+) -> None:
+    """Write tables, plots, log and document; they appear together or not at all.
+
+    Parameters
+    ----------
+    document
+        The complete result document.
+    tables
+        The result table of each trait.
+    files
+        Where everything goes; plots are drawn for the traits that have a name for them.
+    threads
+        Processor cores for compressing the tables; does not change a byte.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    with Publication() as publication:
+        for trait, frame in tables.items():
+            paths = files.traits[trait]
+            publication.write(paths["table"], partial(write_table, frame, threads=threads))
+            if "manhattan" in paths:
+                figure = manhattan(frame, title=trait)
+                publication.write(paths["manhattan"], partial(write_png, figure))
+            if "qq" in paths:
+                facts = document["traits"][trait]
+                figure = qq(frame, title=trait, lambda_gc=facts["lambda_gc"], n_samples=facts["n"])
+                publication.write(paths["qq"], partial(write_png, figure))
+        lines = plain_lines([*summarise(document), *provenance(document)])
+        publication.write(files.log, partial(write_log, lines))
+        publication.write(files.document, partial(write_document, document))
