@@ -117,7 +117,7 @@ def fit_null(
         derivatives; the standard error is -1 / (second derivative) carried over to h2.
     """
     design = make_design(covariates)
-    y = _checked_trait(y, design)
+    y = checked_trait(y, design)
     if h2 is not None:
         if not 0.0 <= h2 < 1.0:
             raise UsageError(f"h2 is {h2}; expected a heritability of at least 0 and below 1")
@@ -201,7 +201,8 @@ def _chosen(fit: WhitenedTrait, method: Method) -> float:
     return fit.log_likelihood_ml if method == "ml" else fit.log_likelihood_reml
 
 
-def _checked_trait(y: FloatArray, design: Design) -> FloatArray:
+def checked_trait(y: FloatArray, design: Design) -> FloatArray:
+    """The trait as float64, (n,), or a TraitError that says what is wrong with it."""
     y = np.ascontiguousarray(y, dtype=np.float64)
     if y.shape != (design.n,):
         raise TraitError(
