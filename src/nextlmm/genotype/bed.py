@@ -73,7 +73,7 @@ class BedSource:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the path alone; whoever unpickles reads the tables again."""
-        return open_bed, (self.path,)
+        return open_bed, (os.path.abspath(self.path),)
 
     def dosages(
         self, variants: IndexArray, samples: IndexArray | None = None

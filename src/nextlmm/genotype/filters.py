@@ -98,7 +98,9 @@ def select_variants(
     passed = np.ones(len(variants), dtype=bool)
     excluded = {}
     for reason, fails in reasons.items():
-        excluded[reason] = int(np.count_nonzero(passed & fails))
+        count = int(np.count_nonzero(passed & fails))
+        if count:
+            excluded[reason] = count
         passed &= ~fails
     if not passed.any():
         raise VariantError(_nothing_left(variants, variant_filter, excluded))
@@ -112,10 +114,10 @@ def _is_listed(variants: VariantTable, ids: frozenset[str]) -> NDArray[np.bool_]
 def _nothing_left(
     variants: VariantTable, variant_filter: VariantFilter, excluded: Mapping[str, int]
 ) -> str:
-    counts = ", ".join(f"{count:,} {reason}" for reason, count in excluded.items() if count)
-    sentence = f"none of the {len(variants):,} variants passes the filters: {counts}; "
+    counts = ", ".join(f"{reason}: {count:,}" for reason, count in excluded.items())
+    sentence = f"none of the {len(variants):,} variants passes the filters ({counts}); "
     listed = variant_filter.extract
-    if listed is not None and excluded["not in the extract list"] == len(variants):
+    if listed is not None and excluded.get("not in the extract list") == len(variants):
         examples = ", ".join(f"'{variant_id}'" for variant_id in sorted(listed)[:3])
         present = ", ".join(f"'{variant_id}'" for variant_id in variants.variant_id[:3])
         return (

@@ -1,0 +1,102 @@
+"""Damaged and foreign .bed files."""
+
+import re
+
+import numpy as np
+import pytest
+
+from nextlmm.errors import FormatError, InputError, MissingFileError
+from nextlmm.genotype.source import open_genotypes
+
+from .examples import random_calls, write_bed
+
+REFUSED = {
+    "odd/badmagic": "begins with the bytes 6c 1c 01; expected the bytes 6c 1b 01",
+    "odd/emptybed": r"is empty \(0 bytes\); expected 3,478 bytes",
+    "odd/htmlbed": "begins with the bytes 3c 21 44; .* it is a web page",
+    "odd/truncated": r"has 3,441 bytes; expected 3,478 bytes .* inside variant 138 .* truncated",
+    "odd/toolong": "has 3,489 bytes; expected 3,478 bytes .* beyond the last variant",
+    "odd/bed_v099_1byte": "3,476 bytes fit the one-byte header of PLINK 0.99",
+    "odd/bed_headerless_indmajor": "3,500 bytes fit genotypes without any header",
+    "odd/famtoofew": "expected 3,339 bytes .* its size fits 97 to 100 samples",
+    "base/indmajor": r"sample by sample \(the bytes 6c 1b 00\)",
+    "base/bpgen": r"bpgen\.pgen does, but this version reads PLINK 1",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_open_genotypes__damaged_files_of_the_collection(shared_data, name):
+    with pytest.raises(InputError, match=REFUSED[name]) as caught:
+        open_genotypes(shared_data / "formats" / name)
+    assert_is_one_sentence(str(caught.value))
+
+
+def assert_is_one_sentence(text: str) -> None:
+    assert "\n" not in text
+    assert not text.endswith(".")
+    assert not re.search(r"[a-z]\. [A-Z]", text)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x1f\x8b\x08\x00", "gzip-compressed; unpack"),
+        (b"\x6c\x1b\x10rest", "PLINK 2 .pgen file"),
+        (b"\x6c", "begins with the bytes 6c; .* damaged"),
+        (b"\x6c\x1b\x01", "has 3 bytes; expected 15 bytes .* inside variant 1 "),
+        (b"\x6c\x1b\x01" + bytes(8), "its size fits 4 variants"),
+        (b"\x6c\x1b\x01" + bytes(24), "its size fits 13 to 16 samples"),
+        (b"\x6c\x1b\x01" + bytes(26), "its size fits 13 variants"),
+        (b"\x6c\x1b\x01" + bytes(13), "bytes beyond the last variant"),
+        (bytes(12), "fit genotypes without any header"),
+        (b"\x01" + bytes(12), "one-byte header of PLINK 0.99"),
+    ],
+)
+def test_open_genotypes__what_the_file_seems_to_be(tmp_path, rng, content, message):
+    prefix = write_bed(tmp_path, random_calls(rng, 8, 6))  # 2 bytes a variant
+    prefix.with_suffix(".bed").write_bytes(content)
+    with pytest.raises(FormatError, match=message) as caught:
+        open_genotypes(prefix)
+    assert str(prefix.with_suffix(".bed")) in str(caught.value)
+    assert_is_one_sentence(str(caught.value))
+
+
+@pytest.mark.parametrize("extension", ["bed", "bim", "fam"])
+def test_open_genotypes__one_of_the_three_is_missing(tmp_path, rng, extension):
+    prefix = write_bed(tmp_path, random_calls(rng, 3, 2))
+    prefix.with_suffix(f".{extension}").unlink()
+    with pytest.raises(MissingFileError, match=rf"g\.{extension} does not exist; .* lie together"):
+        open_genotypes(prefix)
+
+
+def test_open_genotypes__missing_files_and_what_is_there(tmp_path, rng):
+    with pytest.raises(MissingFileError, match="there is no folder"):
+        open_genotypes(tmp_path / "no" / "g")
+    with pytest.raises(MissingFileError, match=r"holds no \.bed file"):
+        open_genotypes(tmp_path / "g")
+    for name in ("a", "b", "c", "d"):
+        write_bed(tmp_path, random_calls(rng, 1, 1), name)
+    with pytest.raises(MissingFileError, match="holds a, b, c and 1 more"):
+        open_genotypes(tmp_path / "g")
+    (tmp_path / "data.vcf.gz").touch()
+    for path in ("data", "data.vcf.gz"):
+        with pytest.raises(MissingFileError, match=r"data\.vcf\.gz does, but .* PLINK 1"):
+            open_genotypes(tmp_path / path)
+
+
+def test_open_genotypes__a_folder_in_place_of_a_file(tmp_path, rng):
+    prefix = write_bed(tmp_path, random_calls(rng, 1, 1))
+    prefix.with_suffix(".bed").unlink()
+    prefix.with_suffix(".bed").mkdir()
+    with pytest.raises(MissingFileError, match=r"g\.bed is a folder"):
+        open_genotypes(prefix)
+
+
+def test_open_genotypes__truncation_anywhere_is_refused(tmp_path, rng):
+    prefix = write_bed(tmp_path, random_calls(rng, 9, 4))
+    complete = prefix.with_suffix(".bed").read_bytes()
+    for length in range(len(complete)):
+        prefix.with_suffix(".bed").write_bytes(complete[:length])
+        with pytest.raises(FormatError):
+            open_genotypes(prefix)
+    assert np.unique(list(complete)).size > 1

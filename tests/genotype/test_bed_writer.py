@@ -1,0 +1,54 @@
+"""Writing PLINK 1 files."""
+
+import numpy as np
+import pytest
+
+from nextlmm.errors import OutputError
+from nextlmm.genotype.bed import open_bed
+from nextlmm.genotype.bed_writer import write_plink
+
+from .examples import random_calls, sample_table, variant_table, write_bed
+
+
+def test_write_plink__equals_what_plink_wrote(shared_data, tmp_path):
+    prefix = shared_data / "formats" / "base" / "geno"
+    source = open_bed(prefix)
+    dosages = source.dosages(np.arange(len(source.variants)))
+    write_plink(tmp_path / "copy", dosages, source.samples, source.variants)
+    for extension in ("bed", "bim"):
+        written = (tmp_path / f"copy.{extension}").read_bytes()
+        assert written == prefix.with_suffix(f".{extension}").read_bytes()
+
+
+def test_write_plink__integers_are_calls(tmp_path):
+    calls = np.array([[0, 1], [2, 0], [1, 1]], dtype=np.int8)
+    write_plink(tmp_path / "g", calls, sample_table(3), variant_table(2))
+    assert np.array_equal(open_bed(tmp_path / "g").dosages(np.arange(2)), calls)
+
+
+def test_write_plink__tables_come_back(tmp_path, rng):
+    prefix = write_bed(tmp_path, random_calls(rng, 5, 7))
+    source = open_bed(prefix)
+    for read, written in ((source.samples, sample_table(5)), (source.variants, variant_table(7))):
+        for name in vars(written):
+            if name != "origin":
+                assert list(getattr(read, name)) == list(getattr(written, name))
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, 3.0, np.inf])
+def test_write_plink__other_dosages_are_refused_and_nothing_is_left(tmp_path, value):
+    dosages = np.zeros((4, 1500))
+    dosages[2, 1400] = value
+    with pytest.raises(OutputError, match="sample 3 at variant 1401 is"):
+        write_plink(tmp_path / "g", dosages, sample_table(4), variant_table(1500))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_write_plink__tables_must_fit(tmp_path):
+    with pytest.raises(OutputError, match=r"shape \(2, 3\).*2 samples and 2 variants"):
+        write_plink(tmp_path / "g", np.zeros((2, 3)), sample_table(2), variant_table(2))
+
+
+def test_write_plink__a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(OutputError, match=r"cannot write .*No such file"):
+        write_plink(tmp_path / "no" / "g", np.zeros((1, 1)), sample_table(1), variant_table(1))
