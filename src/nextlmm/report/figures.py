@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from nextlmm.report.labels import Label, place_labels
-from nextlmm.report.loci import chromosome_order, find_loci, genome_wide_threshold
+from nextlmm.report.loci import chromosome_order, find_loci
+from nextlmm.report.thresholds import genome_wide_threshold
 
 FloatArray = NDArray[np.float64]
 

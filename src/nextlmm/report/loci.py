@@ -8,25 +8,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from nextlmm.report.thresholds import genome_wide_threshold, suggestive_threshold
+
 LOCUS_GAP_BP = 1_000_000
 """Two variants further apart than this belong to different loci unless others lie between them."""
 
-_HUMAN_GENOME_WIDE = 5e-8
 _SEX_AND_ORGANELLES = {"X": 1, "Y": 2, "XY": 3, "M": 4, "MT": 4}
-
-
-def genome_wide_threshold(n_tested: int) -> float:
-    """P-value that a variant must stay below to be called genome-wide significant.
-
-    Bonferroni's 0.05 / tests, but never stricter than 5e-8, which stands for the number of
-    independent common variants of a human genome however many are tested.
-    """
-    return max(_HUMAN_GENOME_WIDE, 0.05 / max(n_tested, 1))
-
-
-def suggestive_threshold(n_tested: int) -> float:
-    """P-value that about one of ``n_tested`` null variants passes; never stricter than 1e-6."""
-    return max(20 * _HUMAN_GENOME_WIDE, 1.0 / max(n_tested, 1))
 
 
 def chromosome_key(name: str) -> tuple[int, int, str]:

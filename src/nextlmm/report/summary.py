@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nextlmm.report.loci import genome_wide_threshold
+from nextlmm.report.thresholds import genome_wide_threshold
 from nextlmm.report.wording import (
     count,
     duration,

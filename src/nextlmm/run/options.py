@@ -35,6 +35,11 @@ def _split_names(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(name for token in tokens for name in token.value.split(",") if name)
 
 
+def _whole_number(_: object, tokens: Sequence[Token]) -> int:
+    """Read an integer; the parser's own conversion would round 2.5 to 2 without a word."""
+    return int(tokens[0].value)
+
+
 _FILES = Group("Files", sort_key=1)
 _MODEL = Group("Model", sort_key=2)
 _MATRIX = Group("Relationship matrix", sort_key=3)
@@ -51,6 +56,10 @@ def _names(*alias: str) -> Parameter:
         negative="",
         show_default=False,
     )
+
+
+def _number(group: Group) -> Parameter:
+    return Parameter(group=group, converter=_whole_number)
 
 
 @Parameter(name="*")
@@ -141,8 +150,8 @@ class GwasOptions:
     loco_h2: Annotated[LocoH2, Parameter(group=_MATRIX)] = "shared"
     grm_weighting: Annotated[GrmWeighting, Parameter(group=_MATRIX)] = "standardized"
     kl_tolerance: Annotated[float | None, Parameter(group=_MATRIX)] = None
-    rank: Annotated[int | None, Parameter(group=_MATRIX)] = None
-    leaf_size: Annotated[int, Parameter(group=_MATRIX)] = 128
+    rank: Annotated[int | None, _number(_MATRIX)] = None
+    leaf_size: Annotated[int, _number(_MATRIX)] = 128
 
     maf: Annotated[float, Parameter(group=_FILTERS)] = 0.0
     max_missing: Annotated[float, Parameter(group=_FILTERS, alias="--geno")] = 1.0
@@ -151,8 +160,8 @@ class GwasOptions:
     extract: Annotated[str | None, Parameter(group=_FILTERS)] = None
     exclude: Annotated[str | None, Parameter(group=_FILTERS)] = None
 
-    threads: Annotated[int | None, Parameter(group=_RUN)] = None
-    seed: Annotated[int, Parameter(group=_RUN)] = 0
+    threads: Annotated[int | None, _number(_RUN)] = None
+    seed: Annotated[int, _number(_RUN)] = 0
     plots: Annotated[bool, Parameter(group=_RUN)] = True
 
     def __post_init__(self) -> None:

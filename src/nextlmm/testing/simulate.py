@@ -5,6 +5,7 @@ linkage disequilibrium, a trait with known loci and one without any genetics. It
 ``nextlmm example`` analyses and what tests use when they need data whose truth is known.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,13 +77,25 @@ class Example:
 
 
 @dataclass(frozen=True)
+class PlantedLocus:
+    """A variant that was given an effect."""
+
+    variant_id: str
+    chromosome: str
+    position_bp: int
+    effect_allele: str
+    effect: float
+
+
+@dataclass(frozen=True)
 class ExampleFiles:
-    """Where `write_example` put a cohort."""
+    """Where `write_example` put a cohort, and what it planted (effects in cm per copy)."""
 
     prefix: Path
     traits: Path
     covariates: Path
     truth: Path
+    planted: tuple[PlantedLocus, ...]
 
 
 def simulate_example(seed: int = DEFAULT_SEED) -> Example:
@@ -135,19 +148,28 @@ def write_example(folder: Path, seed: int = DEFAULT_SEED) -> ExampleFiles:
         traits=folder / "traits.txt",
         covariates=folder / "covariates.txt",
         truth=folder / "truth.txt",
+        planted=tuple(_planted(example)),
     )
     write_plink(files.prefix, example.dosages, example.samples, example.variants)
     _write_columns(files.traits, example.samples, example.traits, "{:.2f}")
     _write_columns(files.covariates, example.samples, example.covariates, "{:.0f}")
-    planted = zip(
-        example.variants.variant_id[example.causal],
-        example.variants.effect_allele[example.causal],
-        example.effects,
-        strict=True,
-    )
-    lines = [f"{name}\t{allele}\t{effect:.3f}" for name, allele, effect in planted]
-    _write_text(files.truth, ["variant_id\teffect_allele\tbeta_cm", *lines])
+    rows = [
+        f"{locus.variant_id}\t{locus.effect_allele}\t{locus.effect:.3f}" for locus in files.planted
+    ]
+    _write_text(files.truth, ["variant_id\teffect_allele\tbeta_cm", *rows])
     return files
+
+
+def _planted(example: Example) -> Iterator[PlantedLocus]:
+    table = example.variants
+    for column, effect in zip(example.causal, example.effects, strict=True):
+        yield PlantedLocus(
+            table.variant_id[column],
+            table.chromosome[column],
+            int(table.position_bp[column]),
+            table.effect_allele[column],
+            float(effect),
+        )
 
 
 def _pedigree(

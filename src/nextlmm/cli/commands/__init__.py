@@ -1,0 +1,1 @@
+"""One module for each command, short enough to be read at a glance."""

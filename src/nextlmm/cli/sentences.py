@@ -1,0 +1,80 @@
+"""What went wrong on the command line, in one sentence."""
+
+import difflib
+from collections.abc import Iterable
+from typing import get_args
+
+from cyclopts import (
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
+
+from nextlmm.errors import NextlmmError
+
+_KINDS = {float: "a number", int: "a whole number", bool: "true or false"}
+
+
+def usage_sentence(error: CycloptsError, flags: Iterable[str]) -> str:
+    """Explain an error of the option parser; ``flags`` are all that the command knows."""
+    known = set(flags)
+    unknown = _unknown_tokens(error, known)
+    if unknown:
+        # A required option that is "missing" was most likely misspelled: name the misspelling.
+        nearest = difflib.get_close_matches(unknown[0], sorted(known), n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else "."
+        return f"There is no option {unknown[0]}{hint}"
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        given = error.keyword or any(token.keyword for token in error.argument.tokens)
+        name = error.keyword or error.argument.name
+        return f"{name} needs a value." if given else f"{name} is required but was not given."
+    if isinstance(error, CoercionError) and error.token is not None:
+        return _conversion(error)
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return (
+            f"{error.unused_tokens[0]!r} belongs to no option; "
+            "every value follows the name of its option, as in --out results/height."
+        )
+    return " ".join(str(error).split())
+
+
+def failure_sentence(error: BaseException) -> str:
+    """Explain any other error; those of this package explain themselves."""
+    if isinstance(error, NextlmmError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "The machine has too little memory for this analysis; use fewer samples."
+    return (
+        f"The program stopped at a problem that it did not foresee ({type(error).__name__}: "
+        f"{error}); please repeat the command with --debug and report what it prints."
+    )
+
+
+def _unknown_tokens(error: CycloptsError, known: set[str]) -> list[str]:
+    tokens = list(error.unused_tokens or ())
+    if isinstance(error, UnknownOptionError):
+        tokens.insert(0, error.token.keyword or error.token.value)
+    names = [token.split("=")[0] for token in tokens if token.startswith("-")]
+    return [name for name in names if name not in known]
+
+
+def _conversion(error: CoercionError) -> str:
+    """A value of the wrong kind, or not among the choices."""
+    token = error.token
+    if token is None or error.argument is None:
+        return " ".join(str(error).split())
+    name = token.keyword or error.argument.name
+    choices = list(error.argument.get_choices() or ())
+    if choices:
+        nearest = difflib.get_close_matches(token.value, choices, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else "."
+        return f"{name} is {token.value!r}, but it must be one of {', '.join(choices)}{hint}"
+    kind = next((text for cls, text in _KINDS.items() if _expects(error, cls)), "a different value")
+    return f"{name} is {token.value!r}, but it must be {kind}."
+
+
+def _expects(error: CoercionError, kind: type) -> bool:
+    hint = error.argument.hint if error.argument is not None else None
+    return kind in (error.target_type, hint) or kind in get_args(hint)
