@@ -1,0 +1,18 @@
+"""P-values that count as evidence, given how many variants were tested."""
+
+HUMAN_GENOME_WIDE = 5e-8
+"""0.05 over about a million independent common variants of a human genome."""
+
+
+def genome_wide_threshold(n_tested: int) -> float:
+    """P-value that a variant must stay below to be called genome-wide significant.
+
+    Bonferroni's 0.05 / tests, but never stricter than 5e-8, which stands for the number of
+    independent common variants of a human genome however many are tested.
+    """
+    return max(HUMAN_GENOME_WIDE, 0.05 / max(n_tested, 1))
+
+
+def suggestive_threshold(n_tested: int) -> float:
+    """P-value that about one of ``n_tested`` null variants passes; never stricter than 1e-6."""
+    return max(20 * HUMAN_GENOME_WIDE, 1.0 / max(n_tested, 1))
