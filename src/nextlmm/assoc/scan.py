@@ -121,9 +121,11 @@ def test_block(model: ScanModel, dosage: FloatArray) -> AssociationBlock:
     """
     columns, status = usable_columns(dosage, model.design)
     good = status == OK
-    sums = _sums(model.wald, columns)
+    sums = sums_of(model.wald.trait, model.wald.factor.whiten(columns))
     beta = sums.xpy / sums.xpx
-    tested = sums if model.tested is model.wald else _sums(model.tested, columns)
+    tested = sums
+    if model.tested is not model.wald:
+        tested = sums_of(model.tested.trait, model.tested.factor.whiten(columns))
     df = residual_df(model.design)
     chi2, neg_log_10_p = statistic(model.test, tested, model.design.n, df)
     return AssociationBlock(
@@ -201,9 +203,9 @@ def _lens(y: FloatArray, design: Design, covariance: Covariance, h2: float) -> L
     return Lens(factor, whiten_trait(factor, y, design, h2=h2))
 
 
-def _sums(lens: Lens, columns: FloatArray) -> Sums:
-    trait = lens.trait
-    x = lens.factor.whiten(columns)
+def sums_of(trait: WhitenedTrait, whitened: FloatArray) -> Sums:
+    """Quadratic forms of whitened variants, (n, b), which are overwritten."""
+    x = whitened
     x -= trait.basis @ (trait.basis.T @ x)
     xpx = np.einsum("ij,ij->j", x, x)
     xpy = trait.residual @ x

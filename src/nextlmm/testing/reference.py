@@ -38,13 +38,20 @@ def log_likelihood(y: Array, c: Array, k: Array, h2: float, *, reml: bool) -> fl
     """Log-likelihood at ``h2``, maximal over the covariate effects and sigma2."""
     n, columns = c.shape
     sigma = h2 * k + (1.0 - h2) * np.eye(n)
-    ypy = y @ projection(c, sigma) @ y
+    ypy = residual_sum(y, c, sigma)
     df = n - columns if reml else n
     value = df * np.log(2.0 * np.pi * ypy / df) + df + np.linalg.slogdet(sigma)[1]
     if reml:
         information = c.T @ np.linalg.inv(sigma) @ c
         value += np.linalg.slogdet(information)[1] - np.linalg.slogdet(c.T @ c)[1]
     return float(-0.5 * value)
+
+
+def residual_sum(y: Array, c: Array, sigma: Array) -> float:
+    """y'Py, the weighted sum of squares of what generalised least squares leaves."""
+    inverse = np.linalg.inv(sigma)
+    residual = y - c @ np.linalg.solve(c.T @ inverse @ c, c.T @ inverse @ y)
+    return float(residual @ inverse @ residual)
 
 
 def projection(c: Array, sigma: Array) -> Array:
@@ -102,15 +109,16 @@ def associate(
     inverse = np.linalg.inv(sigma)
     information = np.linalg.inv(with_x.T @ inverse @ with_x)
     beta = (information @ with_x.T @ inverse @ y)[-1]
-    sigma2 = y @ projection(with_x, sigma) @ y / df
+    sigma2 = residual_sum(y, with_x, sigma) / df
     standard_error = np.sqrt(sigma2 * information[-1, -1])
     if test == "wald":
         chi2 = (beta / standard_error) ** 2
         p_value, used = stats.f.sf(chi2, 1, df), own
     elif test == "score":
         used = estimate_h2(y, c, k, reml=False) if h2_ml is None else h2_ml
-        p = projection(c, used * k + (1.0 - used) * np.eye(n))
-        chi2 = n * (x @ p @ y) ** 2 / (x @ p @ x) / (y @ p @ y)
+        ml_sigma = used * k + (1.0 - used) * np.eye(n)
+        p = projection(c, ml_sigma)
+        chi2 = n * (x @ p @ y) ** 2 / (x @ p @ x) / residual_sum(y, c, ml_sigma)
         p_value = stats.f.sf(chi2, 1, df)
     else:
         null = estimate_h2(y, c, k, reml=False) if h2_ml is None else h2_ml
