@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +54,11 @@ class Cohort:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def __repr__(self) -> str:
+        reasons = "".join(f"; {reason}: {count:,}" for reason, count in self.exclusions.items())
+        names = ", ".join(self.covariate_names)
+        return f"<{self.trait}: {len(self):,} samples with {names}{reasons}>"
 
     @property
     def n_covariates(self) -> int:
@@ -126,7 +130,7 @@ def align(
         y=values,
         covariates=np.column_stack([np.ones(len(analysed)), columns]),
         covariate_names=(INTERCEPT, *chosen),
-        exclusions=MappingProxyType(exclusions),
+        exclusions=exclusions,
         warnings=tuple(dict.fromkeys(y.warnings + x.warnings)),
     )
 

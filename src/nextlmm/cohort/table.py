@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +39,9 @@ class SampleColumns:
 
     def __len__(self) -> int:
         return len(self.sample_id)
+
+    def __repr__(self) -> str:
+        return f"<{self.path}: {len(self):,} samples, columns {', '.join(self.columns) or 'none'}>"
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,6 @@ def _table(path: str, layout: _Layout, names: list[str], rows: list[Row]) -> Sam
         path=path,
         family_id=None if layout.family is None else string_array(columns[layout.family]),
         sample_id=string_array(columns[layout.sample]),
-        columns=MappingProxyType(dict(zip(names, values, strict=True))),
+        columns=dict(zip(names, values, strict=True)),
         line=np.array([line for line, _ in rows], dtype=np.int64),
     )

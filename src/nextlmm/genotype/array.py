@@ -1,7 +1,7 @@
 """Genotypes that are already an array in memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,11 @@ class ArraySource:
 
     samples: SampleTable
     variants: VariantTable
-    _dosages: NDArray[np.float32] = field(repr=False)  # (n, m), Fortran order
+    _dosages: NDArray[np.float32]  # (n, m), Fortran order
     path: str = "the genotype array"
+
+    def __repr__(self) -> str:
+        return f"<{self.path}: {len(self.samples):,} samples, {len(self.variants):,} variants>"
 
     def dosages(
         self, variants: IndexArray, samples: IndexArray | None = None

@@ -14,7 +14,7 @@ mean nothing and are ignored.
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,10 @@ class BedSource:
     path: str
     samples: SampleTable
     variants: VariantTable
-    _packed: NDArray[np.uint8] = field(repr=False)  # (m, ceil(n/4)), two bits per genotype
+    _packed: NDArray[np.uint8]  # (m, ceil(n/4)), two bits per genotype
+
+    def __repr__(self) -> str:
+        return f"<{self.path}: {len(self.samples):,} samples, {len(self.variants):,} variants>"
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the path alone; whoever unpickles reads the tables again."""

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +62,10 @@ class VariantSelection:
     def __len__(self) -> int:
         return len(self.index)
 
+    def __repr__(self) -> str:
+        reasons = "".join(f"; {reason}: {count:,}" for reason, count in self.excluded.items())
+        return f"<{len(self):,} variants selected{reasons}>"
+
 
 def select_variants(
     variants: VariantTable,
@@ -104,7 +107,7 @@ def select_variants(
         passed &= ~fails
     if not passed.any():
         raise VariantError(_nothing_left(variants, variant_filter, excluded))
-    return VariantSelection(np.flatnonzero(passed), MappingProxyType(excluded))
+    return VariantSelection(np.flatnonzero(passed), excluded)
 
 
 def _is_listed(variants: VariantTable, ids: frozenset[str]) -> NDArray[np.bool_]:

@@ -33,6 +33,10 @@ class VariantSummary:
     def __len__(self) -> int:
         return len(self.n_called)
 
+    def __repr__(self) -> str:
+        polymorphic = int(np.count_nonzero(self.is_polymorphic))
+        return f"<summary of {len(self):,} variants, {polymorphic:,} polymorphic>"
+
     @property
     def mean(self) -> NDArray[np.float64]:
         """Mean dosage of the called genotypes, (m,); NaN if none is called."""

@@ -56,6 +56,9 @@ class SampleTable:
     def __len__(self) -> int:
         return len(self.sample_id)
 
+    def __repr__(self) -> str:
+        return f"<{len(self):,} samples of {self.origin}>"
+
     def take(self, index: IndexArray) -> Self:
         """The samples at the given positions."""
         return type(self)(self.family_id[index], self.sample_id[index], self.origin)
@@ -92,6 +95,9 @@ class VariantTable:
 
     def __len__(self) -> int:
         return len(self.variant_id)
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} variants on {len(set(self.chromosome)):,} chromosomes>"
 
     def take(self, index: IndexArray) -> Self:
         """The variants at the given positions."""
