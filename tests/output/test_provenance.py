@@ -1,0 +1,62 @@
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from nextlmm.errors import MissingFileError
+from nextlmm.output.document import write_document
+from nextlmm.output.provenance import describe_run, hash_inputs
+
+
+def test_hash_inputs(tmp_path: Path) -> None:
+    path = tmp_path / "a.bed"
+    content = bytes(range(256)) * 5000
+    path.write_bytes(content)
+    entry = hash_inputs({"bed": str(path)})["bed"]
+    assert entry == {
+        "path": str(path),
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def test_hash_inputs__reports_progress_in_bytes(tmp_path: Path) -> None:
+    class Listener:
+        def __init__(self) -> None:
+            self.events: list[tuple[str, int]] = []
+
+        def start(self, label: str, total: int) -> None:
+            self.events.append((label, total))
+
+        def advance(self, amount: int = 1) -> None:
+            self.events.append(("advance", amount))
+
+        def finish(self) -> None:
+            self.events.append(("finish", 0))
+
+    (tmp_path / "a").write_bytes(b"12345")
+    listener = Listener()
+    hash_inputs({"bim": str(tmp_path / "a")}, progress=listener)
+    assert listener.events == [("hashing the inputs", 5), ("advance", 5), ("finish", 0)]
+
+
+def test_hash_inputs__missing_file(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match=r"The bed file .*nothing cannot be read"):
+        hash_inputs({"bed": str(tmp_path / "nothing")})
+
+
+def test_describe_run__is_json_and_says_what_ran_where() -> None:
+    header = describe_run(command="nextlmm gwas", options={"seed": 1}, inputs={}, threads=2)
+    handle = io.BytesIO()
+    write_document(header, handle)
+    assert json.loads(handle.getvalue()) == header
+    assert set(header["versions"]) >= {"python", "numpy", "scipy", "polars"}
+    assert header["machine"]["threads"] == 2
+    assert header["columns"]["beta"].startswith("effect of one copy of the effect allele")
+
+
+def test_write_document__refuses_numbers_that_json_does_not_have() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_document({"h2": float("nan")}, io.BytesIO())

@@ -1,0 +1,147 @@
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from nextlmm.errors import OutputError
+from nextlmm.output.publication import Publication, check_writable
+
+
+Writer = Callable[[BinaryIO], None]
+
+
+def text(content: str) -> Writer:
+    def write(handle: BinaryIO) -> None:
+        handle.write(content.encode())
+
+    return write
+
+
+def failing(problem: BaseException) -> Writer:
+    def write(handle: BinaryIO) -> None:
+        handle.write(b"half")
+        raise problem
+
+    return write
+
+
+def publish(files: dict[Path, Writer]) -> None:
+    with Publication() as publication:
+        for path, writer in files.items():
+            publication.write(path, writer)
+
+
+def test_files_appear_when_the_block_ends(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.txt", tmp_path / "b.txt"
+    with Publication() as publication:
+        publication.write(first, text("one"))
+        publication.write(second, text("two"))
+        assert not first.exists()
+        assert not second.exists()
+    assert first.read_text() == "one"
+    assert second.read_text() == "two"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b.txt"]
+
+
+def test_an_earlier_result_is_replaced_only_on_success(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError):
+        publish({target: text("new"), tmp_path / "b.txt": failing(RuntimeError())})
+    assert target.read_text() == "old"
+    publish({target: text("new")})
+    assert target.read_text() == "new"
+
+
+@pytest.mark.parametrize("problem", [RuntimeError, KeyboardInterrupt, SystemExit, MemoryError])
+def test_nothing_is_left_after_a_failure(tmp_path: Path, problem: type[BaseException]) -> None:
+    with pytest.raises(problem):
+        publish({tmp_path / "a.txt": text("one"), tmp_path / "b.txt": failing(problem())})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path) -> None:
+    full = OSError(28, "No space left on device")
+    with pytest.raises(OutputError, match=r"a\.txt cannot be written \(No space left.*free some"):
+        publish({tmp_path / "a.txt": failing(full)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_usual_permissions_apply(tmp_path: Path) -> None:
+    with Publication() as publication:
+        publication.write(tmp_path / "a.txt", text("one"))
+    (tmp_path / "b.txt").write_text("made by open()")
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a.txt", "b.txt")}
+    assert len(modes) == 1
+
+
+def test_the_longest_legal_name_can_be_written(tmp_path: Path) -> None:
+    target = tmp_path / ("x" * 255)
+    check_writable([target])
+    with Publication() as publication:
+        publication.write(target, text("one"))
+    assert target.read_text() == "one"
+
+
+def test_check_writable__leaves_nothing_behind(tmp_path: Path) -> None:
+    check_writable([tmp_path / "a.txt", tmp_path / "b.txt"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_writable__missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="does not exist; create it or choose another --out"):
+        check_writable([tmp_path / "nowhere" / "a.txt"])
+
+
+def test_check_writable__a_file_is_not_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="is not a folder"):
+        check_writable([tmp_path / "file" / "a.txt"])
+
+
+def test_check_writable__a_folder_of_that_name(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        check_writable([tmp_path / "a.txt"])
+
+
+def test_check_writable__name_too_long(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="choose a shorter --out or trait name"):
+        check_writable([tmp_path / ("x" * 256)])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_check_writable__folder_without_permission(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="check the permissions"):
+        check_writable([tmp_path / "a.txt"])
+    tmp_path.chmod(0o700)
+
+
+def test_an_interrupted_process_leaves_nothing(tmp_path: Path) -> None:
+    program = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from pathlib import Path\n"
+        "from nextlmm.output.publication import Publication\n"
+        "with Publication() as publication:\n"
+        "    publication.write(Path(sys.argv[1]), lambda handle: handle.write(b'x'))\n"
+        "    print('staged', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "a.txt")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"staged\n"
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+    assert list(tmp_path.iterdir()) == []

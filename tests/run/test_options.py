@@ -1,0 +1,207 @@
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextlmm.cli.main import build_app
+from nextlmm.errors import UsageError
+from nextlmm.run.options import GwasOptions
+
+
+def make(**changes: Any) -> GwasOptions:
+    return GwasOptions(**{"bfile": "cohort", "pheno": "traits.txt", "out": "result", **changes})
+
+
+def parse(*arguments: str) -> GwasOptions:
+    """What the command line makes of ``arguments``, without running anything."""
+    command, bound, _ = build_app().parse_args(
+        ["gwas", *arguments], exit_on_error=False, print_error=False
+    )
+    del command
+    options = bound.arguments["options"]
+    assert isinstance(options, GwasOptions)
+    return options
+
+
+def test_every_field_is_documented_once() -> None:
+    doc = GwasOptions.__doc__ or ""
+    for field in fields(GwasOptions):
+        assert len(re.findall(rf"^    {field.name}$", doc, flags=re.MULTILINE)) == 1
+
+
+def test_paths_may_be_path_objects(tmp_path: Path) -> None:
+    options = make(bfile=tmp_path / "cohort", keep=tmp_path / "keep.txt")
+    assert options.bfile == str(tmp_path / "cohort")
+    assert options.keep == str(tmp_path / "keep.txt")
+
+
+def test_a_single_trait_may_be_a_string() -> None:
+    assert make(trait="height").trait == ("height",)
+    assert make(trait=["height", "noise"]).trait == ("height", "noise")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, 0.1),
+        ({"kl_tolerance": 0.01}, 0.01),
+        ({"rank": 8}, None),
+        ({"mode": "dense"}, None),
+    ],
+)
+def test_effective_kl_tolerance(changes: dict[str, Any], expected: float | None) -> None:
+    assert make(**changes).effective_kl_tolerance == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"bfile": ""}, "--bfile is ''"),
+        ({"bfile": None}, "--bfile is None"),
+        ({"keep": 3}, "--keep is 3"),
+        ({"trait": ("a", "a")}, "--trait names 'a' twice"),
+        ({"trait": ("",)}, "--trait holds ''"),
+        ({"mode": "dens"}, "one of hodlr, dense; did you mean dense"),
+        ({"mode": 3}, "--mode is 3"),
+        ({"test": "Wald"}, "--test is 'Wald'"),
+        ({"hit_threshold": 0}, "above 0 and below 1"),
+        ({"hit_threshold": 1.0}, "above 0 and below 1"),
+        ({"kl_tolerance": 0.0}, "--kl-tolerance is 0.0"),
+        ({"kl_tolerance": float("nan")}, "--kl-tolerance is nan"),
+        ({"kl_tolerance": float("inf")}, "--kl-tolerance is inf"),
+        ({"maf": 0.6}, "between 0 and 0.5"),
+        ({"maf": "a"}, "--maf is 'a'"),
+        ({"max_missing": -0.1}, "--max-missing is -0.1"),
+        ({"rank": -1}, "at least 0"),
+        ({"rank": 1.5}, "whole number"),
+        ({"rank": True}, "whole number"),
+        ({"leaf_size": 0}, "--leaf-size is 0"),
+        ({"threads": 0}, "--threads is 0"),
+        ({"seed": -1}, "--seed is -1"),
+        ({"per_variant_h2": "always"}, "--mode dense"),
+        ({"per_variant_h2": "hits", "method": "he"}, "--method reml"),
+        ({"rank": 3, "kl_tolerance": 0.1}, "only one of them"),
+        ({"mode": "dense", "rank": 3}, "--rank steers"),
+        ({"mode": "dense", "kl_tolerance": 0.2}, "--kl-tolerance steers"),
+        ({"loco": False, "loco_h2": "per-chromosome"}, "--no-loco"),
+        ({"covar_name": "age"}, "--covar FILE"),
+        ({"out": "results/"}, "results/gwas"),
+        ({"out": "."}, "which is a folder"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        make(**changes)
+    sentence = str(caught.value)
+    assert words in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_allowed_combinations() -> None:
+    assert make(per_variant_h2="always", mode="dense").per_variant_h2 == "always"
+    assert make(per_variant_h2="hits").per_variant_h2 == "hits"
+    assert make(rank=0).rank == 0
+
+
+def test_flags_reach_their_fields() -> None:
+    options = parse(
+        *("--bfile", "b", "--pheno", "p", "--out", "o", "--trait", "t1", "t2"),
+        *("--covar", "c", "--covar-name", "age,sex", "--mode", "dense", "--no-loco"),
+        *("--grm-weighting", "centered", "--test", "lrt", "--method", "ml"),
+        *("--per-variant-h2", "always", "--hit-threshold", "1e-6", "--leaf-size", "64"),
+        *("--threads", "3", "--seed", "9", "--maf", "0.01", "--max-missing", "0.1"),
+        *("--keep", "k", "--remove", "r", "--extract", "e", "--exclude", "x", "--no-plots"),
+    )
+    assert options == GwasOptions(
+        bfile="b",
+        pheno="p",
+        out="o",
+        trait=("t1", "t2"),
+        covar="c",
+        covar_name=("age", "sex"),
+        mode="dense",
+        loco=False,
+        grm_weighting="centered",
+        test="lrt",
+        method="ml",
+        per_variant_h2="always",
+        hit_threshold=1e-6,
+        leaf_size=64,
+        threads=3,
+        seed=9,
+        maf=0.01,
+        max_missing=0.1,
+        keep="k",
+        remove="r",
+        extract="e",
+        exclude="x",
+        plots=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        ("--bed", "bfile"),
+        ("--phenoFile", "pheno"),
+        ("-o", "out"),
+        ("--covarFile", "covar"),
+        ("--pheno-name", "trait"),
+        ("--phenoCol", "trait"),
+        ("--phenoColList", "trait"),
+        ("--geno", "max_missing"),
+    ],
+)
+def test_names_people_type_by_habit(alias: str, name: str) -> None:
+    given = {"bfile": "--bfile", "pheno": "--pheno", "out": "--out"}
+    required = [part for field, flag in given.items() if field != name for part in (flag, "x")]
+    value = getattr(parse(*required, alias, "0.5"), name)
+    assert value in ("0.5", ("0.5",), 0.5)
+
+
+def test_names_may_be_repeated_or_separated() -> None:
+    base = ("--bfile", "b", "--pheno", "p", "--out", "o")
+    for form in (("--trait", "a", "b"), ("--trait", "a,b"), ("--trait", "a", "--trait", "b")):
+        assert parse(*base, *form).trait == ("a", "b")
+
+
+text = st.text(st.characters(codec="utf-8", exclude_characters=",\0"), min_size=1).filter(
+    lambda name: not name.startswith("-") and name.strip(" ./") != ""
+)
+
+
+@given(
+    out=text.filter(lambda name: not name.endswith(("/", "/.", "/.."))),
+    traits=st.lists(text, unique=True, max_size=3),
+    numbers=st.tuples(st.floats(1e-300, 0.99), st.floats(0, 0.5), st.none() | st.integers(0, 999)),
+    loco=st.booleans(),
+)
+def test_to_command__parses_back_to_the_same_options(
+    out: str,
+    traits: list[str],
+    numbers: tuple[float, float, int | None],
+    loco: bool,
+) -> None:
+    threshold, maf, rank = numbers
+    options = make(
+        out=out, trait=traits, hit_threshold=threshold, maf=maf, rank=rank, loco=loco, plots=loco
+    )
+    assert parse(*options.to_arguments()) == options
+
+
+def test_to_command__quotes_for_a_shell() -> None:
+    assert make(bfile="my data").to_command() == (
+        "nextlmm gwas --bfile 'my data' --pheno traits.txt --out result"
+    )
+
+
+def test_to_dict__is_complete_and_knows_only_json() -> None:
+    values = make(trait="height").to_dict()
+    assert set(values) == {field.name for field in fields(GwasOptions)}
+    assert values["trait"] == ["height"]
+    assert values["seed"] == 0
