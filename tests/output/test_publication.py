@@ -12,7 +12,6 @@ import pytest
 from nextlmm.errors import OutputError
 from nextlmm.output.publication import Publication, check_writable
 
-
 Writer = Callable[[BinaryIO], None]
 
 

@@ -52,4 +52,4 @@ def test_result_table__wrong_columns(change: str) -> None:
 
 def test_every_column_has_a_meaning() -> None:
     assert all(column_meanings().values())
-    assert len(column_meanings()) == len(RESULT_COLUMNS)
+    assert {column.name for column in RESULT_COLUMNS} <= set(column_meanings())

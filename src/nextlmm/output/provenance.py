@@ -20,7 +20,12 @@ _CHUNK_BYTES = 1 << 20
 
 
 def describe_run(
-    *, command: str, options: Mapping[str, Any], inputs: Mapping[str, Any], threads: int
+    *,
+    command: str,
+    options: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    threads: int,
+    started: datetime | None = None,
 ) -> dict[str, Any]:
     """The part of the result document that does not depend on the results.
 
@@ -34,11 +39,13 @@ def describe_run(
         What `hash_inputs` returned.
     threads
         Processor cores that the run was allowed to use.
+    started
+        When the run began; now unless given.
     """
     return {
         "nextlmm": {"version": program_version()},
         "command": command,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": (started or datetime.now(UTC)).isoformat(timespec="seconds"),
         "versions": library_versions(),
         "machine": describe_machine(threads),
         "options": dict(options),

@@ -149,7 +149,8 @@ def _inflation(trait: Mapping[str, Any]) -> str:
 
 def _loci(trait: Mapping[str, Any]) -> list[Paragraph]:
     hits = trait["top_hits"]
-    tested = trait["variants"]["tested"]
+    variants = trait["variants"]
+    tested = variants["status"].get("ok", variants["tested"])
     line = genome_wide_threshold(tested)
     strong = [hit for hit in hits if hit["genome_wide_significant"]]
     beyond = f"p < {exponent(line)}" + (f" (0.05 / {tested:,} tests)" if line > 5e-8 else "")

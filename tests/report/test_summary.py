@@ -1,0 +1,93 @@
+import copy
+from typing import Any
+
+from nextlmm.report.details import provenance
+from nextlmm.report.summary import LABEL_WIDTH, plain_lines, summarise
+
+
+def text(document: dict[str, Any]) -> str:
+    return "\n".join(plain_lines(summarise(document)))
+
+
+def test_it_says_what_was_fitted_and_found(document: dict[str, Any]) -> None:
+    shown = text(document)
+    for words in (
+        "height ~ 1 + sex + age + variant + g + e",
+        "519 in the genotype file -> 513 analysed (left out: 6 without a",
+        "without a result: 1 monomorphic",
+        "0.510  (standard error 0.083)",
+        "95 % interval 0.345 to 0.668",
+        "1.075",
+        "1 locus at p < 1e-5 (0.05 / 4,999 tests)",
+        "KL divergence 0.0830 from the exact model",
+        "-log10 p within 0.041",
+        "out/run.height.tsv.gz",
+        "nextlmm gwas --bfile cohort",
+    ):
+        assert words in shown
+
+
+def test_it_is_ascii_and_fits_a_screen(document: dict[str, Any]) -> None:
+    assert text(document).isascii()
+    assert max(len(line) for line in text(document).splitlines()) <= 80
+
+
+def test_names_keep_their_characters(document: dict[str, Any]) -> None:
+    document["traits"] = {"größe": document["traits"]["height"]}
+    assert "Trait größe" in text(document)
+
+
+def test_warnings_come_first(document: dict[str, Any]) -> None:
+    document["traits"]["height"]["warnings"] = ["The trait has two values only."]
+    lines = text(document).splitlines()
+    assert lines[3].split(maxsplit=1) == ["warning", "The trait has two values only."]
+
+
+def test_a_boundary_estimate_is_explained(document: dict[str, Any]) -> None:
+    trait = document["traits"]["height"]
+    trait.update(h2=0.00001, h2_se=None, h2_interval=[0.0, 0.2], h2_boundary="lower")
+    shown = text(document)
+    assert "highest at the lower end of its range" in shown
+    assert "standard error 0" not in shown
+
+
+def test_haseman_elston_has_no_likelihood_interval(document: dict[str, Any]) -> None:
+    document["traits"]["height"].update(method="he", h2_interval=None)
+    shown = text(document)
+    assert "variance components by HE" in shown
+    assert "interval 0.345" not in shown
+
+
+def test_dense_mode_approximates_nothing(document: dict[str, Any]) -> None:
+    trait = document["traits"]["height"]
+    trait.update(mode="dense", certificate={"kl": 0, "kl_how": "exact matrix"})
+    shown = text(document)
+    assert "K exact, from 4,999 variants" in shown
+    assert "nothing was approximated" in shown
+
+
+def test_no_locus(document: dict[str, Any]) -> None:
+    trait = document["traits"]["height"]
+    trait["top_hits"] = trait["top_hits"][1:]
+    assert "no locus at p < 1e-5" in text(document)
+    trait["top_hits"] = []
+    assert "no locus at p < 1e-5" in text(document)
+
+
+def test_several_traits_each_have_their_part(document: dict[str, Any]) -> None:
+    document["traits"]["noise"] = copy.deepcopy(document["traits"]["height"])
+    shown = text(document)
+    assert shown.index("Trait height") < shown.index("Trait noise") < shown.index("\nRun\n")
+    assert "4 s (null model 2.6 s" in shown
+
+
+def test_labels_stand_in_one_column(document: dict[str, Any]) -> None:
+    for line in text(document).splitlines():
+        assert not line.startswith("  ") or line[LABEL_WIDTH + 1] == " "
+
+
+def test_provenance__names_versions_and_hashes(document: dict[str, Any]) -> None:
+    shown = "\n".join(plain_lines(provenance(document)))
+    assert "numpy" in shown
+    assert "ab" * 32 in shown
+    assert "mode = hodlr" in shown
