@@ -1,5 +1,7 @@
 """The hierarchical factor: positive definite at any rank, within its budget, exact at the end."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,7 +61,7 @@ def test_build__divergence_falls_monotonically_to_rounding(k):
     ]
     kl = [m.kl for m in measured]
     slack = measured[0].kl_rounding
-    assert all(later <= earlier + slack for earlier, later in zip(kl, kl[1:], strict=False))
+    assert all(later <= earlier + slack for earlier, later in pairwise(kl))
     assert abs(kl[-1]) < 1e-11
 
 

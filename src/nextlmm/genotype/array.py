@@ -1,6 +1,6 @@
 """Genotypes that are already an array in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,11 @@ class ArraySource:
 
     def __repr__(self) -> str:
         return f"<{self.path}: {len(self.samples):,} samples, {len(self.variants):,} variants>"
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """No file: the genotypes are in memory."""
+        return {}
 
     def dosages(
         self, variants: IndexArray, samples: IndexArray | None = None

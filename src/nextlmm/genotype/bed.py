@@ -13,7 +13,7 @@ mean nothing and are ignored.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +73,11 @@ class BedSource:
 
     def __repr__(self) -> str:
         return f"<{self.path}: {len(self.samples):,} samples, {len(self.variants):,} variants>"
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Paths of the .bed, .bim and .fam files."""
+        return dict(zip(("bed", "bim", "fam"), map(str, plink_paths(self.path)), strict=True))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the path alone; whoever unpickles reads the tables again."""

@@ -1,6 +1,7 @@
 """What every source of genotypes can do, and how to open one."""
 
 import os
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -21,6 +22,10 @@ class GenotypeSource(Protocol):
     @property
     def path(self) -> str:
         """Where the genotypes come from, for messages and provenance."""
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Path of every file that the genotypes are read from, by role; empty for none."""
 
     @property
     def samples(self) -> SampleTable:

@@ -94,6 +94,8 @@ class HodlrCovariance(Covariance):
 
         Cost: O(n^2 r) for columns r, against O(n^3) for a new Cholesky factor.
         """
+        if weight == self.weight:
+            return self.built
         return _recore(_Blocks(self.exact, weight), self.built, 0)
 
 

@@ -19,7 +19,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from nextlmm.errors import ConvergenceError, NumericalError
 from nextlmm.linalg.covariance import Covariance, FloatArray
 from nextlmm.lmm.design import Design, make_design
-from nextlmm.lmm.null import checked_trait
+from nextlmm.lmm.null import Boundary, checked_trait
 
 BLOCK = 512  # columns of the identity taken through K at a time
 H2_LIMIT = 1.0 / (1.0 + 1e-5)  # largest h2 that a covariance is factored at, as in REML
@@ -41,7 +41,7 @@ class HasemanElstonEstimate:
     h2: float
     h2_se: float
     h2_raw: float
-    boundary: str | None
+    boundary: Boundary | None
     sigma_g2: float
     sigma_e2: float
     n_components: int

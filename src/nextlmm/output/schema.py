@@ -47,27 +47,42 @@ RESULT_COLUMNS = (
     Column("chi2", pl.Float64(), "chi-square of one degree of freedom with the same p-value"),
 )
 
+BOUND_COLUMNS = (
+    Column(
+        "neg_log_10_p_value_low",
+        pl.Float64(),
+        "certified lower bound of what the exact model gives in place of neg_log_10_p_value",
+    ),
+    Column(
+        "neg_log_10_p_value_high",
+        pl.Float64(),
+        "certified upper bound of what the exact model gives in place of neg_log_10_p_value",
+    ),
+)
+"""Further columns of a table from a compressed matrix."""
+
 
 def result_table(columns: Mapping[str, Iterable[Any]]) -> pl.DataFrame:
     """Build a result table from one array or sequence per column.
 
-    Columns come out in the order and with the types of `RESULT_COLUMNS`; NaN becomes missing.
+    Columns come out in the order and with the types of `RESULT_COLUMNS`, followed by those of
+    `BOUND_COLUMNS` if they are given; NaN becomes missing.
 
     Raises
     ------
     ValueError
         If a column is missing or unknown, or the lengths differ.
     """
-    expected = [column.name for column in RESULT_COLUMNS]
+    bounded = any(column.name in columns for column in BOUND_COLUMNS)
+    layout = (*RESULT_COLUMNS, *BOUND_COLUMNS) if bounded else RESULT_COLUMNS
+    expected = [column.name for column in layout]
     if set(columns) != set(expected):
         difference = sorted(set(columns) ^ set(expected))
         raise ValueError(f"columns differ from those of a result table: {', '.join(difference)}")
-    series = [
-        pl.Series(column.name, columns[column.name]).cast(column.dtype) for column in RESULT_COLUMNS
-    ]
+    series = [pl.Series(column.name, columns[column.name]).cast(column.dtype) for column in layout]
     return pl.DataFrame(series).with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
 def column_meanings() -> dict[str, str]:
     """Meaning of every column by name, for the document beside the table."""
-    return {column.name: column.meaning for column in RESULT_COLUMNS}
+    return {column.name: column.meaning for column in (*RESULT_COLUMNS, *BOUND_COLUMNS)}

@@ -72,9 +72,8 @@ def relationship_sum(
     total = np.zeros((len(samples), len(samples)), order="F")
     for at in range(0, len(used), _BLOCK):
         block = used[at : at + _BLOCK]
-        z = standardize(
-            source.dosages(block, samples), scaling.mean[block], scaling.scale[block]
-        ).astype(np.float64, order="F", copy=False)
+        dosage = source.dosages(block, samples)
+        z = standardize(dosage, scaling.mean[block], scaling.scale[block])
         total = linalg.blas.dsyrk(1.0, z, beta=1.0, c=total, lower=1, overwrite_c=1)
         listener.advance(len(block))
     _mirror_lower(total)

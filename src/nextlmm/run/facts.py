@@ -1,0 +1,106 @@
+"""The result document's account of samples, variants and traits."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nextlmm.cohort.align import Cohort
+from nextlmm.genotype.filters import VariantSelection
+from nextlmm.genotype.source import GenotypeSource
+from nextlmm.output.names import RunFiles
+from nextlmm.report.loci import top_hits
+from nextlmm.run.analysis import Analysis
+from nextlmm.run.options import GwasOptions
+
+_LIST_REASONS = frozenset({"not in the keep list", "in the remove list"})
+
+
+@dataclass(frozen=True, eq=False)
+class TraitResult:
+    """One trait: its samples, its variants, how many entered the matrix, and the results."""
+
+    cohort: Cohort
+    selection: VariantSelection
+    n_related: int
+    analysis: Analysis
+
+
+def run_facts(source: GenotypeSource, cohorts: Sequence[Cohort]) -> dict[str, Any]:
+    """What is the same for every trait: the genotypes, and the samples left by the lists."""
+    first = cohorts[0]
+    lists = {reason: n for reason, n in first.exclusions.items() if reason in _LIST_REASONS}
+    return {
+        "samples": {
+            "in_genotypes": len(source.samples),
+            "kept": len(first.kept),
+            "excluded": lists,
+        },
+        "variants": {"in_genotypes": len(source.variants), "excluded": {}},
+    }
+
+
+def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> dict[str, Any]:
+    """The entry of one trait under "traits"."""
+    cohort, analysis = result.cohort, result.analysis
+    null = analysis.null
+    warnings = [*cohort.warnings, *null.warnings]
+    facts: dict[str, Any] = {
+        "n": null.n,
+        "n_covariates": null.n_covariates,
+        "covariates": list(cohort.covariate_names),
+        "mode": options.mode,
+        "method": options.method,
+        "test": options.test,
+        "loco": options.loco,
+        "h2": null.h2,
+        "h2_se": null.h2_se,
+        "h2_interval": null.h2_interval,
+        "h2_boundary": null.h2_boundary,
+        "h2_reml": null.h2_reml,
+        "h2_ml": null.h2_ml,
+        "sigma_g2": null.sigma_g2,
+        "sigma_e2": null.sigma_e2,
+        "log_likelihood": null.log_likelihood,
+        "log_likelihood_reml": null.log_likelihood_reml,
+        "log_likelihood_ml": null.log_likelihood_ml,
+        "covariate_effects": _effects(result),
+        "h2_by_chromosome": analysis.h2_by_chromosome,
+        "lambda_gc": _number(analysis.lambda_gc),
+        "samples": {"analysed": len(cohort), "excluded": _own_reasons(cohort.exclusions)},
+        "variants": {
+            "tested": len(result.selection),
+            "in_relationship_matrix": result.n_related,
+            "excluded": dict(result.selection.excluded),
+            "status": _status_counts(analysis),
+        },
+        "certificate": analysis.certificate,
+        "top_hits": top_hits(analysis.table),
+        "timings": analysis.seconds,
+        "files": {kind: str(path) for kind, path in files.traits[cohort.trait].items()},
+        "warnings": warnings,
+    }
+    return facts
+
+
+def _effects(result: TraitResult) -> list[dict[str, Any]]:
+    null = result.analysis.null
+    return [
+        {"covariate": name, "beta": float(beta), "standard_error": float(error)}
+        for name, beta, error in zip(
+            result.cohort.covariate_names, null.beta, null.beta_se, strict=True
+        )
+    ]
+
+
+def _own_reasons(exclusions: Mapping[str, int]) -> dict[str, int]:
+    return {reason: n for reason, n in exclusions.items() if reason not in _LIST_REASONS}
+
+
+def _status_counts(analysis: Analysis) -> dict[str, int]:
+    counts = analysis.table["status"].value_counts().sort("status")
+    return {str(status): int(n) for status, n in counts.iter_rows()}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,199 @@
+"""The main job: from genotype and trait files to tables, plots, log and document."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from threadpoolctl import threadpool_limits
+
+from nextlmm.cohort.align import Cohort, align
+from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
+from nextlmm.genotype.filters import VariantFilter, read_id_list, select_variants
+from nextlmm.genotype.source import GenotypeSource, open_genotypes
+from nextlmm.genotype.summary import summarise_variants
+from nextlmm.linalg.hodlr_build import Budget
+from nextlmm.output.names import RunFiles, run_files
+from nextlmm.output.provenance import describe_run, hash_inputs
+from nextlmm.output.publication import check_writable
+from nextlmm.progress import Progress, Silent
+from nextlmm.relatedness.grm import relationship_sum, variant_scaling
+from nextlmm.relatedness.loco import check_loco
+from nextlmm.report.write import write_results
+from nextlmm.run.analysis import analyse
+from nextlmm.run.facts import TraitResult, run_facts, trait_facts
+from nextlmm.run.model import Model
+from nextlmm.run.options import GwasOptions
+from nextlmm.run.problem import Problem
+from nextlmm.run.timing import Stopwatch
+
+
+@dataclass(frozen=True, eq=False)
+class GwasRun:
+    """The results of a run, as they were written.
+
+    ``document`` is the content of OUT.json, ``tables`` the result table of each trait, ``files``
+    the paths.
+    """
+
+    document: Mapping[str, Any]
+    tables: Mapping[str, pl.DataFrame]
+    files: RunFiles
+
+
+@dataclass(frozen=True, eq=False)
+class _Inputs:
+    """Everything read from files; genotypes are read when asked for."""
+
+    source: GenotypeSource
+    traits: SampleColumns
+    covariates: SampleColumns | None
+    keep: SampleColumns | None
+    remove: SampleColumns | None
+    variant_filter: VariantFilter
+
+
+def gwas(options: GwasOptions, progress: Progress | None = None) -> GwasRun:
+    """Run an association study from files to files.
+
+    Parameters
+    ----------
+    options : what to analyse, how, and where the results go.
+    progress : told how far the run is.
+
+    Raises
+    ------
+    NextlmmError
+        One of its kinds, with one sentence, if the run cannot be carried out; then no file is
+        left under a final name.
+    """
+    listener = progress or Silent()
+    threads = options.threads or os.cpu_count() or 1
+    begin = time.perf_counter()
+    with threadpool_limits(threads):
+        inputs = _read_inputs(options)
+        cohorts = [_align(inputs, options, name) for name in options.trait or (None,)]
+        paths = _input_paths(options, inputs.source)
+        files = run_files(
+            options.out,
+            [cohort.trait for cohort in cohorts],
+            plots=options.plots,
+            inputs=paths.values(),
+        )
+        check_writable(files.paths())
+        results = {
+            cohort.trait: _run_trait(
+                inputs.source, cohort, inputs.variant_filter, options, listener
+            )
+            for cohort in cohorts
+        }
+        document = describe_run(
+            command=options.to_command(),
+            options=options.to_dict(),
+            inputs=hash_inputs(paths, progress=listener),
+            threads=threads,
+        )
+        document |= run_facts(inputs.source, cohorts)
+        document["traits"] = {
+            name: trait_facts(result, options, files) for name, result in results.items()
+        }
+        document["seconds"] = round(time.perf_counter() - begin, 6)
+        document["files"] = {"log": str(files.log), "document": str(files.document)}
+        tables = {name: result.analysis.table for name, result in results.items()}
+        write_results(document, tables, files, threads=threads)
+    return GwasRun(document, tables, files)
+
+
+def _read_inputs(options: GwasOptions) -> _Inputs:
+    return _Inputs(
+        source=open_genotypes(options.bfile),
+        traits=read_sample_table(options.pheno),
+        covariates=read_sample_table(options.covar) if options.covar else None,
+        keep=read_sample_list(options.keep) if options.keep else None,
+        remove=read_sample_list(options.remove) if options.remove else None,
+        variant_filter=VariantFilter(
+            maf=options.maf,
+            max_missing=options.max_missing,
+            extract=read_id_list(options.extract) if options.extract else None,
+            exclude=read_id_list(options.exclude) if options.exclude else None,
+        ),
+    )
+
+
+def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
+    return align(
+        inputs.source.samples,
+        inputs.traits,
+        trait,
+        covariates=inputs.covariates,
+        covariate_names=options.covar_name or None,
+        keep=inputs.keep,
+        remove=inputs.remove,
+    )
+
+
+def _run_trait(
+    source: GenotypeSource,
+    cohort: Cohort,
+    variant_filter: VariantFilter,
+    options: GwasOptions,
+    listener: Progress,
+) -> TraitResult:
+    """Analyse one trait as if it were the only one."""
+    watch = Stopwatch()
+    with watch.stage("variant summary"):
+        summary = summarise_variants(source, cohort.analysed, progress=listener)
+        selection = select_variants(source.variants, summary, len(cohort), variant_filter)
+        everyone = len(cohort.kept) == len(cohort)
+        reference = summary if everyone else summarise_variants(source, cohort.kept)
+        scaling = variant_scaling(reference, options.grm_weighting)
+    if options.loco:
+        check_loco(source, selection.index, scaling)
+    with watch.stage("relationship matrix"):
+        listener.start("Relating the samples", len(selection.index))
+        total = relationship_sum(
+            source, selection.index, scaling, cohort.analysed, progress=listener
+        )
+        listener.finish()
+    problem = Problem(
+        source=source,
+        samples=cohort.analysed,
+        y=cohort.y,
+        covariates=cohort.covariates,
+        variants=selection.index,
+        mean_dosage=summary.mean,
+        scaling=scaling,
+        total=total,
+        loco=options.loco,
+    )
+    analysis = analyse(problem, summary, _model(options), progress=listener, watch=watch)
+    return TraitResult(cohort, selection, total.n_variants, analysis)
+
+
+def _model(options: GwasOptions) -> Model:
+    budget = None
+    if options.mode == "hodlr":
+        budget = Budget(kl=options.effective_kl_tolerance, rank=options.rank)
+    return Model(
+        mode=options.mode,
+        test=options.test,
+        method=options.method,
+        per_variant_h2=options.per_variant_h2,
+        hit_threshold=options.hit_threshold,
+        loco_h2=options.loco_h2,
+        budget=budget,
+        leaf_size=options.leaf_size,
+        seed=options.seed,
+    )
+
+
+def _input_paths(options: GwasOptions, source: GenotypeSource) -> dict[str, str]:
+    """Every input file by role, for the record and so that none is overwritten."""
+    named = {
+        name: getattr(options, name)
+        for name in ("pheno", "covar", "keep", "remove", "extract", "exclude")
+    }
+    chosen = {name: path for name, path in named.items() if path is not None}
+    return {**source.files, **chosen}

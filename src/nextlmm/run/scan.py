@@ -1,0 +1,174 @@
+"""Testing a set of variants with one fitted matrix, block by block."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from nextlmm.assoc.bound import ScanBound
+from nextlmm.assoc.per_variant import PerVariantModel, per_variant_block, per_variant_model
+from nextlmm.assoc.scan import AssociationBlock, ScanModel, scan_model, test_block
+from nextlmm.genotype.standardize import impute_mean
+from nextlmm.genotype.tables import IndexArray
+from nextlmm.linalg.covariance import FloatArray
+from nextlmm.linalg.spectral import SpectralCovariance, spectral_covariance
+from nextlmm.progress import Progress
+from nextlmm.run.certificate import FactorCertificate, certify
+from nextlmm.run.model import Model
+from nextlmm.run.problem import Problem
+from nextlmm.run.solver import Fitted
+
+_BLOCK_ELEMENTS = 1 << 22
+_SMALLEST_BLOCK = 64
+
+
+@dataclass(frozen=True, eq=False)
+class ScanColumns:
+    """Results of some variants, all (m,), in the order of ``variants``.
+
+    ``log_p_low`` and ``log_p_high`` bound the -log10 p of the exact model; None if it was used.
+    """
+
+    variants: IndexArray
+    beta: FloatArray
+    standard_error: FloatArray
+    chi2: FloatArray
+    neg_log_10_p_value: FloatArray
+    h2: FloatArray
+    status: np.ndarray
+    log_p_low: FloatArray | None
+    log_p_high: FloatArray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """The results of one set of variants and the certificate of the matrix they were tested on."""
+
+    columns: ScanColumns
+    certificate: FactorCertificate | None
+
+
+def scan_variants(
+    problem: Problem, model: Model, fitted: Fitted, variants: IndexArray, progress: Progress
+) -> Scan:
+    """Test ``variants`` by the rules of ``model``; every one depends on itself alone."""
+    if model.per_variant_h2 == "always":
+        own = _own_model(problem, model, fitted)
+        return Scan(_own_h2_columns(problem, own, variants, progress), None)
+    shared = scan_model(
+        problem.y,
+        problem.covariates,
+        fitted.covariance,
+        h2=fitted.null.h2,
+        h2_ml=fitted.null.h2_ml,
+        test=model.test,
+    )
+    certificate = certify(problem, model, fitted, shared)
+    bound = certificate.bound if certificate is not None else None
+    columns = _shared_h2_columns(problem, shared, bound, variants, progress)
+    if model.per_variant_h2 == "hits":
+        columns = _retest_hits(problem, model, fitted, columns)
+    return Scan(columns, certificate)
+
+
+def _shared_h2_columns(
+    problem: Problem,
+    model: ScanModel,
+    bound: ScanBound | None,
+    variants: IndexArray,
+    progress: Progress,
+) -> ScanColumns:
+    blocks = []
+    for block, dosage in _dosage_blocks(problem, variants):
+        blocks.append(test_block(model, dosage))
+        progress.advance(len(block))
+    return _join(variants, blocks, bound)
+
+
+def _own_h2_columns(
+    problem: Problem, model: PerVariantModel, variants: IndexArray, progress: Progress
+) -> ScanColumns:
+    blocks = []
+    for block, dosage in _dosage_blocks(problem, variants):
+        blocks.append(per_variant_block(model, dosage))
+        progress.advance(len(block))
+    return _join(variants, blocks, None)
+
+
+def _own_model(problem: Problem, model: Model, fitted: Fitted) -> PerVariantModel:
+    """Eigenvectors of the exact matrix, found now unless the fit already has them."""
+    covariance = fitted.covariance
+    if not isinstance(covariance, SpectralCovariance):
+        exact = fitted.exact or covariance
+        covariance = spectral_covariance(np.array(exact.to_dense(), order="F"), overwrite=True)
+    return per_variant_model(
+        problem.y,
+        problem.covariates,
+        covariance,
+        h2_ml=fitted.exact_null.h2_ml,
+        test=model.test,
+    )
+
+
+def _retest_hits(
+    problem: Problem, model: Model, fitted: Fitted, columns: ScanColumns
+) -> ScanColumns:
+    """The same columns with every hit tested at its own h2 on the exact matrix."""
+    hits = np.flatnonzero(columns.neg_log_10_p_value > -np.log10(model.hit_threshold))
+    if not len(hits):
+        return columns
+    own = _own_model(problem, model, fitted)
+    blocks = [per_variant_block(own, d) for _, d in _dosage_blocks(problem, columns.variants[hits])]
+    return _replaced(columns, hits, _join(columns.variants[hits], blocks, None))
+
+
+def _replaced(columns: ScanColumns, at: IndexArray, new: ScanColumns) -> ScanColumns:
+    def put(old: np.ndarray, values: np.ndarray) -> np.ndarray:
+        changed = old.copy()
+        changed[at] = values
+        return changed
+
+    p = new.neg_log_10_p_value
+    return ScanColumns(
+        variants=columns.variants,
+        beta=put(columns.beta, new.beta),
+        standard_error=put(columns.standard_error, new.standard_error),
+        chi2=put(columns.chi2, new.chi2),
+        neg_log_10_p_value=put(columns.neg_log_10_p_value, p),
+        h2=put(columns.h2, new.h2),
+        status=put(columns.status, new.status),
+        log_p_low=None if columns.log_p_low is None else put(columns.log_p_low, p),
+        log_p_high=None if columns.log_p_high is None else put(columns.log_p_high, p),
+    )
+
+
+def _dosage_blocks(
+    problem: Problem, variants: IndexArray
+) -> Iterator[tuple[IndexArray, FloatArray]]:
+    """Mean-imputed dosages in blocks whose size keeps the memory the same for every n."""
+    size = max(_SMALLEST_BLOCK, _BLOCK_ELEMENTS // problem.n)
+    for at in range(0, len(variants), size):
+        block = variants[at : at + size]
+        dosage = problem.source.dosages(block, problem.samples)
+        yield block, impute_mean(dosage, problem.mean_dosage[block])
+
+
+def _join(
+    variants: IndexArray, blocks: list[AssociationBlock], bound: ScanBound | None
+) -> ScanColumns:
+    def column(name: str) -> np.ndarray:
+        return np.concatenate([getattr(block, name) for block in blocks])
+
+    chi2 = column("chi2")
+    low, high = bound.interval(chi2) if bound is not None else (None, None)
+    return ScanColumns(
+        variants=variants,
+        beta=column("beta"),
+        standard_error=column("standard_error"),
+        chi2=chi2,
+        neg_log_10_p_value=column("neg_log_10_p_value"),
+        h2=column("h2"),
+        status=column("status"),
+        log_p_low=low,
+        log_p_high=high,
+    )
