@@ -1,5 +1,7 @@
 """The cohort of an analysis."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -219,3 +221,13 @@ def test_align__long_lists_of_names_are_cut():
     traits = table(IDS, {f"trait{i}": VALUES for i in range(100)})
     with pytest.raises(TraitError, match="trait7 and 92 more"):
         align(GENOTYPED, traits, None)
+
+
+def test_align__values_print_as_one_line_and_can_be_sent():
+    covariates = table(IDS[1:], {"age": AGES[1:]}, path="c.txt")
+    cohort = align(GENOTYPED, TRAITS, "y", covariates=covariates)
+    assert repr(cohort) == "<y: 9 samples with intercept, age; not in the covariate file: 1>"
+    assert repr(TRAITS) == "<p.txt: 10 samples, columns y, z>"
+    copy = pickle.loads(pickle.dumps(cohort))
+    for name, value in vars(cohort).items():
+        assert np.array_equal(getattr(copy, name), value), name

@@ -61,13 +61,19 @@ def _split_white_space(line: str) -> list[str]:
 
 def _split_delimited(delimiter: str) -> Splitter:
     def split(line: str) -> list[str]:
-        if '"' in line:
-            cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
-        else:
-            cells = line.split(delimiter)
-        return [cell.strip() for cell in cells]
+        return [cell.strip() for cell in _cells_between(line, delimiter)]
 
     return split
+
+
+def _cells_between(line: str, delimiter: str) -> list[str]:
+    """The cells of a line, of which some may be quoted and contain the delimiter."""
+    if '"' not in line:
+        return line.split(delimiter)
+    try:
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+    except csv.Error:  # an absurdly long cell; let the check of the row lengths judge
+        return line.split(delimiter)
 
 
 def _unquote(cell: str) -> str:

@@ -1,12 +1,16 @@
 """Reading .fam and .bim files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nextlmm.errors import FormatError
-from nextlmm.genotype.tables import SampleTable, VariantTable, string_array
+from nextlmm.genotype.tables import SampleTable, StringArray, VariantTable, string_array
 from nextlmm.genotype.textfile import read_lines
+
+Row = tuple[int, list[str]]  # line of the file, from 1, and its fields
 
 _FAM_COLUMNS = 5
 _BIM_COLUMNS = 6
@@ -54,40 +58,62 @@ def read_bim(path: Path) -> VariantTable:
         If the file cannot be read, a line has another number of columns, a position is not an
         integer, or there is no line at all.
     """
-    rows = _rows(path)
-    if not rows:
+    lines = read_lines(path)
+    n_columns = _count_bim_columns(path, lines)
+    # One flat list: a million short lists, one per line, would take longer than all the rest.
+    cells = " ".join(lines).split()
+    columns = [cells[k::n_columns] for k in range(n_columns)]
+    chromosome, variant_id, *_, position, effect, other = columns
+    return VariantTable(
+        chromosome=_shared_strings(chromosome),
+        variant_id=string_array(variant_id),
+        position_bp=_positions(path, lines, position),
+        effect_allele=_shared_strings(effect),
+        other_allele=_shared_strings(other),
+    )
+
+
+def _count_bim_columns(path: Path, lines: list[str]) -> int:
+    """Columns of each line that is not blank, 5 or 6."""
+    counts = np.fromiter((len(line.split()) for line in lines), dtype=np.int64, count=len(lines))
+    used = np.flatnonzero(counts)
+    if not len(used):
         raise FormatError(
             f"{path} lists no variants; expected one line per variant: check that the file was "
             "written completely"
         )
-    n_columns = len(rows[0][1])
-    known: dict[str, str] = {}  # one str object per distinct chromosome and allele
-    chromosome, variant_id, effect, other = [], [], [], []
-    position = np.empty(len(rows), dtype=np.int64)
-    for i, (line, fields) in enumerate(rows):
-        if len(fields) != n_columns or not _BIM_COLUMNS - 1 <= n_columns <= _BIM_COLUMNS:
-            raise FormatError(_wrong_bim_line(path, line, fields, n_columns))
-        chromosome.append(known.setdefault(fields[0], fields[0]))
-        variant_id.append(fields[1])
-        position[i] = _position(path, line, fields[-3])
-        effect.append(known.setdefault(fields[-2], fields[-2]))
-        other.append(known.setdefault(fields[-1], fields[-1]))
-    return VariantTable(
-        chromosome=string_array(chromosome),
-        variant_id=string_array(variant_id),
-        position_bp=position,
-        effect_allele=string_array(effect),
-        other_allele=string_array(other),
-    )
+    n_columns = int(counts[used[0]])
+    is_allowed = _BIM_COLUMNS - 1 <= n_columns <= _BIM_COLUMNS
+    wrong = used[counts[used] != n_columns] if is_allowed else used
+    if len(wrong):
+        i = int(wrong[0])
+        raise FormatError(_wrong_bim_line(path, i + 1, lines[i].split(), n_columns))
+    return n_columns
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
+def _shared_strings(values: Sequence[str]) -> StringArray:
+    """The strings, each distinct one held once: a million alleles are four objects."""
+    known: dict[str, str] = {}
+    return string_array([known.setdefault(value, value) for value in values])
+
+
+def _positions(path: Path, lines: list[str], texts: Sequence[str]) -> NDArray[np.int64]:
+    try:
+        return np.fromiter(map(int, texts), dtype=np.int64, count=len(texts))
+    except (ValueError, OverflowError):
+        for number, line in enumerate(lines, start=1):  # slower, but knows the line
+            if line.strip():
+                _check_position(path, number, line.split()[-3])
+        raise
+
+
+def _rows(path: Path) -> list[Row]:
     """Line numbers and fields of the lines that are not blank."""
     numbered = enumerate((line.split() for line in read_lines(path)), start=1)
     return [(line, fields) for line, fields in numbered if fields]
 
 
-def _position(path: Path, line: int, text: str) -> int:
+def _check_position(path: Path, line: int, text: str) -> None:
     try:
         position = int(text)
     except ValueError:
@@ -101,7 +127,6 @@ def _position(path: Path, line: int, text: str) -> int:
             f"{path}, line {line}: the position of the variant is {text}; expected an integer "
             "number of base pairs below 2^63"
         )
-    return position
 
 
 def _wrong_bim_line(path: Path, line: int, fields: list[str], n_columns: int) -> str:
