@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nextlmm.linalg.covariance import FloatArray
+
+IndexArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,18 +46,16 @@ class Point:
     ypy: FloatArray
 
 
-def gram(own: FloatArray, mixed: FloatArray, squared: FloatArray) -> Gram:
+def gram(own: FloatArray, mixed: FloatArray, squared: FloatArray, pair: IndexArray) -> Gram:
     """Assemble weighted sums into a ``Gram``.
 
-    own : (..., (c + 1) (c + 2) / 2) sums of products of pairs of columns of (q, y), upper triangle.
+    own : (..., pairs) sums of products of pairs of columns of (q, y).
     mixed : (..., c + 1) sums of x with (q, y).
     squared : (...) sums of x with x.
+    pair : (c + 1, c + 1) which of the pairs belongs to two columns.
     """
-    c = mixed.shape[-1] - 1
-    full = np.empty((*own.shape[:-1], c + 1, c + 1))
-    rows, cols = np.triu_indices(c + 1)
-    full[..., rows, cols] = own
-    full[..., cols, rows] = own
+    c = len(pair) - 1
+    full = own[..., pair]
     return Gram(
         qq=full[..., :c, :c],
         qx=mixed[..., :c],
@@ -63,6 +64,14 @@ def gram(own: FloatArray, mixed: FloatArray, squared: FloatArray) -> Gram:
         xy=mixed[..., c],
         yy=full[..., c, c],
     )
+
+
+def pairs(n_columns: int) -> tuple[IndexArray, IndexArray, IndexArray]:
+    """First and second column of every pair, (pairs,), and the ``pair`` array of ``gram``."""
+    first, second = np.triu_indices(n_columns)
+    pair = np.empty((n_columns, n_columns), dtype=np.intp)
+    pair[first, second] = pair[second, first] = np.arange(len(first))
+    return first, second, pair
 
 
 def profile_point(

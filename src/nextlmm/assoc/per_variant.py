@@ -19,10 +19,10 @@ rewritten with H^-1 A in place of differences of powers of H^-1, which lose digi
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nextlmm.assoc.forms import Point, gram, profile_point
+from nextlmm.assoc.forms import IndexArray, Point, gram, pairs, profile_point
 from nextlmm.assoc.scan import (
+    NEARLY_EXACT_FIT,
     OK,
     AssociationBlock,
     Sums,
@@ -54,8 +54,8 @@ class PerVariantModel:
     design : covariates.
     covariance : K by its eigenvectors.
     basis, trait : U'Q, (n, c), and U'y, (n,), y without its covariate part.
-    products : (n, c (c + 1) / 2 + c + 1) products of pairs of columns of (basis, trait), for their
-        weighted sums.
+    products, pair : (n, pairs) products of pairs of columns of (basis, trait), for their weighted
+        sums, and which of them belongs to two columns.
     null : trait and covariates at the ML h2 of the model without variant.
     """
 
@@ -65,6 +65,7 @@ class PerVariantModel:
     basis: FloatArray
     trait: FloatArray
     products: FloatArray
+    pair: IndexArray
     null: WhitenedTrait
 
 
@@ -102,7 +103,7 @@ def per_variant_model(
     residual_df(design)
     covariance.factor(weight=float(_h2(GRID[-1])))  # raises where any later weight would fail
     columns = covariance.vectors.T @ np.column_stack((design.basis, design.project(y)))
-    rows, cols = np.triu_indices(columns.shape[1])
+    first, second, pair = pairs(columns.shape[1])
     null = whiten_trait(covariance.factor(weight=h2_ml), y, design, h2=h2_ml)
     return PerVariantModel(
         test=test,
@@ -110,7 +111,8 @@ def per_variant_model(
         covariance=covariance,
         basis=columns[:, :-1],
         trait=columns[:, -1],
-        products=columns[:, rows] * columns[:, cols],
+        products=columns[:, first] * columns[:, second],
+        pair=pair,
         null=null,
     )
 
@@ -126,15 +128,14 @@ def per_variant_block(model: PerVariantModel, dosage: FloatArray) -> Association
     """
     columns, status = usable_columns(dosage, model.design)
     good = status == OK
-    rotated = model.covariance.vectors.T @ columns
-    x = np.ascontiguousarray(rotated.T)
+    x = columns.T @ model.covariance.vectors
     n, df = model.design.n, residual_df(model.design)
     own = _maximise(model, x, reml=True)
     h2, tested = _h2(own.t), own.sums
     if model.test == "score":
         scale = np.sqrt(model.null.h2 * model.covariance.values + (1.0 - model.null.h2))
         h2 = np.full(len(x), model.null.h2)
-        tested = sums_of(model.null, rotated / scale[:, None])
+        tested = sums_of(model.null, x.T / scale[:, None])
     if model.test == "lrt":
         ml = _maximise(model, x, reml=False)
         h2 = _h2(ml.t)
@@ -155,6 +156,11 @@ def per_variant_block(model: PerVariantModel, dosage: FloatArray) -> Association
 
 def _maximise(model: PerVariantModel, x: FloatArray, *, reml: bool) -> _Optimum:
     """The best of all local maxima for every row of ``x`` (b, n)."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # a perfect fit has no likelihood
+        return _best_of_local_maxima(model, x, reml=reml)
+
+
+def _best_of_local_maxima(model: PerVariantModel, x: FloatArray, *, reml: bool) -> _Optimum:
     n_variants, n = x.shape
     grid = _on_grid(model, x, reml=reml)
     variant, cell = np.nonzero((grid.slope[:, :-1] > 0.0) & (grid.slope[:, 1:] <= 0.0))
@@ -179,18 +185,31 @@ def _maximise(model: PerVariantModel, x: FloatArray, *, reml: bool) -> _Optimum:
     owner = np.concatenate((low_end, high_end, variant))
     order = np.lexsort((value, owner))  # the last of each owner is its best
     best = order[np.searchsorted(owner[order], np.arange(n_variants), side="right") - 1]
-    with_variant = ypy[best] - xpy[best] ** 2 / xpx[best]
-    return _Optimum(t[best], value[best], Sums(xpx[best], xpy[best], ypy[best], with_variant))
+    t, value, xpx, xpy, ypy = (row[best] for row in (t, value, xpx, xpy, ypy))
+    ypy_with = ypy - xpy**2 / xpx
+    near = np.flatnonzero(~(ypy_with > (1.0 - NEARLY_EXACT_FIT) * ypy))
+    for start in range(0, len(near), chunk):
+        some = near[start : start + chunk]
+        ypy_with[some] = _residual_sum(model, x[some], t[some])
+    return _Optimum(t, value, Sums(xpx, xpy, ypy, ypy_with))
 
 
-def _at(grid: Point, index: tuple[NDArray[np.intp], int], t: float) -> FloatArray:
+def _residual_sum(model: PerVariantModel, x: FloatArray, t: FloatArray) -> FloatArray:
+    """Y'Py with the variant as a sum of squares, for fits so close that a difference is noise."""
+    root = np.sqrt(1.0 / (1.0 + np.exp(t)[:, None] * model.covariance.values))[..., None]
+    predictors = np.broadcast_to(model.basis, (len(x), *model.basis.shape))
+    basis, _ = np.linalg.qr(root * np.concatenate((predictors, x[..., None]), axis=2))
+    y = root * model.trait[:, None]
+    residual = y - basis @ (basis.swapaxes(1, 2) @ y)
+    return np.asarray(np.einsum("bni,bni->b", residual, residual))
+
+
+def _at(grid: Point, index: tuple[IndexArray, int], t: float) -> FloatArray:
     arrays = np.broadcast_arrays(grid.value, grid.xpx, grid.xpy, grid.ypy)
     return np.vstack((np.full(len(index[0]), t), *(array[index] for array in arrays)))
 
 
-def _first_guess(
-    slope: FloatArray, variant: NDArray[np.intp], cell: NDArray[np.intp]
-) -> FloatArray:
+def _first_guess(slope: FloatArray, variant: IndexArray, cell: IndexArray) -> FloatArray:
     """Where the slope vanishes: inverse cubic interpolation, or linear where that strays."""
     at = np.clip(cell - 1, 0, len(GRID) - 4)[:, None] + np.arange(4)
     s = slope[variant[:, None], at]
@@ -252,7 +271,7 @@ def _on_grid(model: PerVariantModel, x: FloatArray, *, reml: bool) -> Point:
     x_squared = (np.square(x) @ weights.reshape(-1, n).T).reshape(len(x), 2, -1)
     x_mixed = (x @ mixed).reshape(len(x), 2, len(GRID), c + 1)
     own = weights @ model.products
-    grams = [gram(own[k], x_mixed[:, k], x_squared[:, k]) for k in range(2)]
+    grams = [gram(own[k], x_mixed[:, k], x_squared[:, k], model.pair) for k in range(2)]
     return profile_point(
         grams, logdet=-np.log(w).sum(axis=1), traces=(v.sum(axis=1),), n=n, reml=reml
     )
@@ -273,7 +292,7 @@ def _evaluate(model: PerVariantModel, x: FloatArray, t: FloatArray, *, reml: boo
             w *= v
             weighted_x *= v
         squared = np.einsum("bn,bn->b", weighted_x, x)
-        grams.append(gram(w @ model.products, weighted_x @ columns, squared))
+        grams.append(gram(w @ model.products, weighted_x @ columns, squared, model.pair))
     return profile_point(grams, logdet=logdet, traces=traces, n=len(columns), reml=reml)
 
 

@@ -182,7 +182,8 @@ def usable_columns(dosage: FloatArray, design: Design) -> tuple[FloatArray, np.n
     missing = np.isnan(x).any(axis=0)
     constant = ~missing & (x.min(axis=0) == x.max(axis=0))
     status[missing], status[constant] = ALL_MISSING, MONOMORPHIC
-    x = x[:, ~(missing | constant)]
+    if missing.any() or constant.any():
+        x = x[:, ~(missing | constant)]
     x -= x.mean(axis=0)
     variation = np.einsum("ij,ij->j", x, x)
     x = design.project(x)
