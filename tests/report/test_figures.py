@@ -34,12 +34,6 @@ def test_manhattan__names_the_lead_and_the_threshold(make_table: TableFactory) -
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["1", "2", "X"]
 
 
-def test_manhattan__human_threshold(make_table: TableFactory) -> None:
-    frame = make_table(20)
-    many = pl.concat([frame] * 50_001)
-    assert "p = 5e-8" in texts(manhattan(many))
-
-
 @pytest.mark.parametrize("draw", [manhattan, qq])
 def test_same_table_same_bytes(draw: Callable[..., Figure], make_table: TableFactory) -> None:
     frame = make_table()

@@ -9,22 +9,30 @@ def text(document: dict[str, Any]) -> str:
     return "\n".join(plain_lines(summarise(document)))
 
 
+def words(document: dict[str, Any]) -> str:
+    """The summary without its line breaks."""
+    return " ".join(text(document).split())
+
+
 def test_it_says_what_was_fitted_and_found(document: dict[str, Any]) -> None:
-    shown = text(document)
-    for words in (
+    shown = words(document)
+    for phrase in (
         "height ~ 1 + sex + age + variant + g + e",
-        "519 in the genotype file -> 513 analysed (left out: 6 without a",
+        "519 in the genotype file -> 513 analysed (left out: 6 without a value of height)",
         "without a result: 1 monomorphic",
-        "0.510  (standard error 0.083)",
+        "0.510 (standard error 0.083)",
         "95 % interval 0.345 to 0.668",
         "1.075",
         "1 locus at p < 1e-5 (0.05 / 4,999 tests)",
-        "KL divergence 0.0830 from the exact model",
-        "-log10 p within 0.041",
+        "KL divergence 0.0830 (95 % interval 0.0780 to 0.0890) from the exact model",
+        "KL divergence at most 0.0910 where variants are tested",
+        "every -log10 p is within 0.041 of the exact model's",
+        "h2 of the exact model 0.5110, here 0.5104",
+        "1.20 MB instead of 2.11 MB (57 % of the exact matrix)",
         "out/run.height.tsv.gz",
         "nextlmm gwas --bfile cohort",
     ):
-        assert words in shown
+        assert phrase in shown
 
 
 def test_it_is_ascii_and_fits_a_screen(document: dict[str, Any]) -> None:
@@ -64,6 +72,22 @@ def test_dense_mode_approximates_nothing(document: dict[str, Any]) -> None:
     shown = text(document)
     assert "K exact, from 4,999 variants" in shown
     assert "nothing was approximated" in shown
+
+
+def test_a_lossless_compression_is_not_called_approximate(document: dict[str, Any]) -> None:
+    certificate = document["traits"]["height"]["certificate"]
+    certificate.update(kl=0.0, kl_interval=[-1e-13, 1e-13], kl_scan_max=1e-14)
+    certificate.update(bytes=2_105_352, neg_log_10_p_error_max=1e-6)
+    shown = words(document)
+    assert "KL divergence 0 to rounding" in shown
+    assert "where variants are tested" not in shown
+    assert "within 0.001 of the exact model's" in shown
+    assert "nothing could be compressed" in shown
+
+
+def test_an_unbounded_test_is_said_to_be_so(document: dict[str, Any]) -> None:
+    document["traits"]["height"]["certificate"]["neg_log_10_p_error_max"] = None
+    assert "too coarse to bound a single test" in words(document)
 
 
 def test_no_locus(document: dict[str, Any]) -> None:

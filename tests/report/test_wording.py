@@ -6,6 +6,7 @@ from nextlmm.report.wording import (
     exponent,
     interval_bar,
     real,
+    real_up,
     reasons,
     size,
 )
@@ -17,6 +18,13 @@ from nextlmm.report.wording import (
 )
 def test_real(value: float, text: str) -> None:
     assert real(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0411, "0.042"), (0.041, "0.041"), (1.234, "1.3"), (0.0999, "0.10")]
+)
+def test_real_up(value: float, text: str) -> None:
+    assert real_up(value) == text
 
 
 @pytest.mark.parametrize(

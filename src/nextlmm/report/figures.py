@@ -17,7 +17,7 @@ from scipy.special import betaincinv
 
 from nextlmm.report.labels import Label, place_labels
 from nextlmm.report.loci import chromosome_order, find_loci
-from nextlmm.report.thresholds import genome_wide_threshold
+from nextlmm.report.thresholds import describe_threshold, genome_wide_threshold
 
 FloatArray = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def manhattan(frame: pl.DataFrame, *, title: str = "") -> Figure:
     _draw_points(axes, genome, y, top)
     axes.axhline(line, color=_GREY, linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
     axes.annotate(
-        _threshold_text(threshold, tested.height),
+        f"p = {describe_threshold(tested.height)}",
         (1.0, line),
         xycoords=("axes fraction", "data"),
         xytext=(-2, 2),
@@ -237,12 +237,6 @@ def _ranks_worth_drawing(m: int) -> NDArray[np.intp]:
     spread = np.geomspace(1, m, 2000)
     ranks = np.concatenate([np.arange(1, min(m, 2000) + 1), np.rint(spread)])
     return np.unique(ranks.astype(np.intp))
-
-
-def _threshold_text(threshold: float, n_tested: int) -> str:
-    mantissa, exponent = f"{threshold:.2g}".split("e") if threshold < 1e-4 else (threshold, "0")
-    short = f"{mantissa}e{int(exponent)}" if int(exponent) else f"{threshold:.2g}"
-    return f"p = {short}" + ("" if threshold > 0.05 / n_tested else f" (0.05 / {n_tested:,} tests)")
 
 
 def _name_chromosomes(axes: Axes, genome: _Genome) -> set[str]:

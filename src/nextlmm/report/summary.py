@@ -5,19 +5,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nextlmm.report.thresholds import genome_wide_threshold
+from nextlmm.report.thresholds import describe_threshold
 from nextlmm.report.wording import (
     count,
     duration,
-    exponent,
     interval_bar,
     real,
+    real_up,
     reasons,
     size,
 )
 
 LABEL_WIDTH = 13
 TEXT_WIDTH = 76
+EXACT = "exact matrix"
+"""What a certificate says of how its divergence is known where there is none."""
+
+_ROUNDING = 1e-9
+_TESTS = {"wald": "Wald", "score": "score", "lrt": "likelihood-ratio"}
 
 Kind = Literal["title", "fact", "warning", "strong", "weak"]
 
@@ -95,7 +100,7 @@ def _model(name: str, trait: Mapping[str, Any]) -> list[str]:
         f"{name} ~ {fixed} + g + e",
         "g ~ N(0, sigma_g2 K), e ~ N(0, sigma_e2 I)",
         f"K {matrix}, from {count(used, 'variant')}{loco}",
-        f"{trait['test']} test; variance components by {trait['method'].upper()}",
+        f"{_TESTS[trait['test']]} test; variance components by {trait['method'].upper()}",
     ]
 
 
@@ -151,12 +156,10 @@ def _loci(trait: Mapping[str, Any]) -> list[Paragraph]:
     hits = trait["top_hits"]
     variants = trait["variants"]
     tested = variants["status"].get("ok", variants["tested"])
-    line = genome_wide_threshold(tested)
     strong = [hit for hit in hits if hit["genome_wide_significant"]]
-    beyond = f"p < {exponent(line)}" + (f" (0.05 / {tested:,} tests)" if line > 5e-8 else "")
     more = " or more" if hits and len(strong) == len(hits) and len(hits) >= 10 else ""
     found = count(len(strong), "locus", "loci") if strong else "no locus"
-    heading = Paragraph("loci", (f"{found}{more} at {beyond}",))
+    heading = Paragraph("loci", (f"{found}{more} at p < {describe_threshold(tested)}",))
     if not hits:
         return [heading]
     rows = _hit_rows(hits)
@@ -199,41 +202,45 @@ def _shorten(text: str, width: int) -> str:
 
 def _certificate(certificate: Mapping[str, Any]) -> list[str]:
     """What the approximation cost, in words; every figure is one that the run measured."""
-    kl = certificate["kl"]
-    if certificate.get("kl_how") == "exact matrix" or "bytes" not in certificate:
+    if certificate["kl_how"] == EXACT:
         return ["exact matrix: nothing was approximated"]
-    interval = certificate.get("kl_interval")
-    text = f"KL divergence {real(kl)} from the exact model"
-    if interval is not None and interval[0] != interval[1]:
-        text += f", 95 % interval {real(interval[0])} to {real(interval[1])}"
-    lines = [text + (f" ({certificate['kl_how']})" if certificate.get("kl_how") else "")]
-    if certificate.get("kl_loco_max") is not None:
-        lines.append(f"at most {real(certificate['kl_loco_max'])} for any chromosome left out")
-    effects = _effects(certificate)
-    if effects:
-        lines.append("measured against the exact model: " + ", ".join(effects))
-    share = certificate["bytes"] / certificate["bytes_dense"]
-    lines.append(
-        f"{size(certificate['bytes'])} instead of {size(certificate['bytes_dense'])} "
-        f"({100 * share:.0f} % of the exact matrix)"
-    )
-    return lines
+    lines = [f"{_divergence(certificate)} from the exact model ({certificate['kl_how']})"]
+    scan = certificate.get("kl_scan_max")
+    if scan is not None and scan > max(certificate["kl"], _ROUNDING):
+        lines.append(f"KL divergence at most {real(scan)} where variants are tested")
+    if "neg_log_10_p_error_max" in certificate:
+        lines.append(_bound(certificate["neg_log_10_p_error_max"]))
+    if certificate.get("h2_exact") is not None:
+        lines.append(
+            f"h2 of the exact model {certificate['h2_exact']:.4f}, "
+            f"here {certificate['h2_exact'] + certificate['h2_error']:.4f}"
+        )
+    return [*lines, _storage(certificate["bytes"], certificate["bytes_dense"])]
 
 
-def _effects(certificate: Mapping[str, Any]) -> list[str]:
-    """How far the answers are from the exact ones, where the run measured it."""
+def _divergence(certificate: Mapping[str, Any]) -> str:
+    """The divergence with its interval, unless that is only rounding."""
+    kl, (low, high) = certificate["kl"], certificate["kl_interval"]
+    if max(abs(kl), abs(high)) < _ROUNDING:
+        return "KL divergence 0 to rounding"
+    if high - low < 1e-3 * kl:
+        return f"KL divergence {real(kl)}"
+    return f"KL divergence {real(kl)} (95 % interval {real(low)} to {real(high)})"
 
-    def measured(key: str) -> float | None:
-        value = certificate.get(key)
-        return None if value is None else abs(float(value))
 
-    log_p, chi2 = measured("neg_log_10_p_error_max"), measured("chi2_relative_error_max")
-    h2 = measured("h2_error")
-    return [
-        *([f"-log10 p within {real(log_p, 2)}"] if log_p is not None else []),
-        *([f"chi-square within {real(100 * chi2, 2)} %"] if chi2 is not None else []),
-        *([f"h2 within {real(h2, 1)}"] if h2 is not None else []),
-    ]
+def _bound(log_p_error: float | None) -> str:
+    if log_p_error is None:
+        return "too coarse to bound a single test; lower --kl-tolerance for that"
+    if log_p_error < 5e-4:
+        return "every -log10 p is within 0.001 of the exact model's"
+    return f"every -log10 p is within {real_up(log_p_error)} of the exact model's"
+
+
+def _storage(n_bytes: int, n_bytes_dense: int) -> str:
+    if n_bytes >= n_bytes_dense:
+        return f"{size(n_bytes)}, as much as the exact matrix: nothing could be compressed"
+    share = f"{100 * n_bytes / n_bytes_dense:.0f} %"
+    return f"{size(n_bytes)} instead of {size(n_bytes_dense)} ({share} of the exact matrix)"
 
 
 def _closing(document: Mapping[str, Any]) -> list[Paragraph]:

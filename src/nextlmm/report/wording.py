@@ -16,6 +16,12 @@ def real(value: float, digits: int = 3) -> str:
     return f"{value:.{decimals}f}"
 
 
+def real_up(value: float, digits: int = 2) -> str:
+    """A bound: ``value`` rounded up, so that what is printed still holds."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - digits + 1)
+    return real(math.ceil(value / unit) * unit, digits)
+
+
 def exponent(value: float, digits: int = 2) -> str:
     """``value`` in exponent notation without padding: 5e-8, 1.2e-7."""
     mantissa, power = f"{value:.{digits - 1}e}".split("e")

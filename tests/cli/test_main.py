@@ -1,0 +1,178 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nextlmm import errors
+from nextlmm.cli import main as main_module
+from nextlmm.cli.main import main
+from nextlmm.run import pipeline
+from nextlmm.run.options import GwasOptions
+
+REQUIRED = ("gwas", "--bfile", "b", "--pheno", "p", "--out", "o")
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Let the main job end with an exception of the test's choice."""
+
+    def install(problem: BaseException) -> None:
+        def gwas(options: GwasOptions, progress: object) -> None:
+            raise problem
+
+        monkeypatch.setattr(pipeline, "gwas", gwas)
+
+    return install
+
+
+def fails(capsys: pytest.CaptureFixture[str], status: int, *arguments: str) -> str:
+    """The only line, beside a pointer to the help, that a failing command prints."""
+    assert main(arguments) == status
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = [line for line in captured.err.splitlines() if not line.startswith("See: ")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("gwas", "--bfil", "b", "--pheno", "p", "--out", "o"), "did you mean --bfile?"),
+        ((*REQUIRED, "--mod", "dense"), "There is no option --mod; did you mean --mode?"),
+        ((*REQUIRED, "--no-locco"), "did you mean --no-loco?"),
+        ((*REQUIRED, "--xyzzy=3"), "There is no option --xyzzy."),
+        ((*REQUIRED, "-q"), "There is no option -q."),
+        (("gwas", "--bfile", "b", "--pheno", "p"), "--out is required but was not given."),
+        (("gwas", "--bfile", "b", "--pheno", "p", "--out"), "--out needs a value."),
+        ((*REQUIRED, "extra"), "'extra' belongs to no option"),
+        ((*REQUIRED, "--mode", "dens"), "must be one of hodlr, dense; did you mean dense?"),
+        ((*REQUIRED, "--maf", "a"), "--maf is 'a', but it must be a number."),
+        ((*REQUIRED, "--rank", "2.5"), "--rank is '2.5', but it must be a whole number."),
+        ((*REQUIRED, "--loco=maybe"), "--loco is 'maybe', but it must be true or false."),
+        ((*REQUIRED, "--bfile", "c"), "--bfile specified multiple times"),
+        ((*REQUIRED, "--maf", "0.9"), "--maf is 0.9, but it must be a number between 0 and 0.5."),
+        ((*REQUIRED, "--per-variant-h2", "always"), "add --mode dense"),
+        (("gwaz",), 'Did you mean "gwas"?'),
+        (("--vresion",), "did you mean --version?"),
+    ],
+)
+def test_usage_errors(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], sentence: str
+) -> None:
+    assert sentence in fails(capsys, 2, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"),
+    [
+        (errors.UsageError("No."), 2),
+        (errors.AlignmentError("No."), 3),
+        (errors.FormatError("No."), 3),
+        (errors.ConvergenceError("No."), 4),
+        (errors.OutputError("No."), 5),
+    ],
+)
+def test_every_kind_of_error_has_its_exit_status(
+    answer: Callable[[BaseException], None],
+    capsys: pytest.CaptureFixture[str],
+    problem: errors.NextlmmError,
+    status: int,
+) -> None:
+    answer(problem)
+    assert fails(capsys, status, *REQUIRED) == "nextlmm: No."
+
+
+def test_a_problem_of_the_program_itself(
+    answer: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(ZeroDivisionError("division by zero"))
+    assert "ZeroDivisionError: division by zero" in fails(capsys, 1, *REQUIRED)
+
+
+def test_too_little_memory(
+    answer: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(MemoryError())
+    assert "too little memory" in fails(capsys, 1, *REQUIRED)
+
+
+def test_interruption(
+    answer: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(KeyboardInterrupt())
+    assert "Interrupted" in fails(capsys, 130, *REQUIRED)
+
+
+def test_debug_shows_the_traceback(
+    answer: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(errors.TraitError("Constant."))
+    assert main([*REQUIRED, "--debug"]) == 3
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert shown.endswith("nextlmm: Constant.\n")
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == metadata.version("nextlmm")
+    assert main(["--help"]) == 0
+    assert "gwas" in capsys.readouterr().out
+    assert main(["gwas", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--per-variant-h2" in shown
+    assert main([]) == 0
+
+
+def test_every_option_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["gwas", "--help"])
+    shown = capsys.readouterr().out
+    for name in GwasOptions.__dataclass_fields__:
+        assert "--" + name.replace("_", "-") in shown
+
+
+def test_help_does_not_load_the_numerical_libraries() -> None:
+    program = (
+        "import sys\n"
+        "from nextlmm.cli.main import main\n"
+        "main(['gwas', '--help'])\n"
+        "heavy = {'numpy', 'scipy', 'polars', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(heavy)) or None)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+def test_a_reader_that_goes_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main_module, "build_app", lambda: _raise_broken_pipe)
+    with open(os.devnull, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main(["--help"]) == 141
+
+
+def _raise_broken_pipe(*args: Any, **keywords: Any) -> None:
+    raise BrokenPipeError
+
+
+def test_the_installed_command(tmp_path: Path) -> None:
+    command = Path(sys.executable).with_name("nextlmm")
+    done = subprocess.run(
+        [command, "gwas", "--bfile", "nothing", "--pheno", "none.txt", "--out", "o"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith("nextlmm: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
