@@ -38,6 +38,7 @@ from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.spectral import SpectralCovariance
 from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.likelihood import WhitenedTrait, whiten_trait
+from nextlmm.lmm.null import fit_null
 
 LOG_RATIO_LIMIT = 5.0 * float(np.log(10.0))  # variance ratios from 1e-5 to 1e5, as in GEMMA
 GRID = np.linspace(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT, 21)
@@ -56,7 +57,7 @@ class PerVariantModel:
     basis, trait : U'Q, (n, c), and U'y, (n,), y without its covariate part.
     products, pair : (n, pairs) products of pairs of columns of (basis, trait), for their weighted
         sums, and which of them belongs to two columns.
-    null : trait and covariates at the ML h2 of the model without variant.
+    null : trait and covariates at the ML h2 of the model without variant; unused by wald.
     """
 
     test: Test
@@ -81,7 +82,7 @@ def per_variant_model(
     covariates: FloatArray,
     covariance: SpectralCovariance,
     *,
-    h2_ml: float,
+    h2_ml: float | None = None,
     test: Test = "wald",
 ) -> PerVariantModel:
     """Prepare tests of variants at their own h2.
@@ -90,7 +91,9 @@ def per_variant_model(
     ----------
     y, covariates : (n,) and (n, c), as for ``fit_null``.
     covariance : K by its eigenvectors.
-    h2_ml : ML estimate of the model without a variant, the reference of score and lrt.
+    h2_ml : where the score is taken; the ML estimate on ``covariance`` if None.  The likelihood
+        ratio always takes that estimate: a model that is not at its maximum would let every
+        variant win by moving h2.
 
     Raises
     ------
@@ -102,9 +105,11 @@ def per_variant_model(
     design = make_design(covariates)
     residual_df(design)
     covariance.factor(weight=float(_h2(GRID[-1])))  # raises where any later weight would fail
+    if test == "lrt" or (test == "score" and h2_ml is None):
+        h2_ml = fit_null(y, covariates, covariance, method="ml").h2_ml
+    null_h2 = 0.0 if h2_ml is None else h2_ml  # wald compares nothing with it
     columns = covariance.vectors.T @ np.column_stack((design.basis, design.project(y)))
     first, second, pair = pairs(columns.shape[1])
-    null = whiten_trait(covariance.factor(weight=h2_ml), y, design, h2=h2_ml)
     return PerVariantModel(
         test=test,
         design=design,
@@ -113,7 +118,7 @@ def per_variant_model(
         trait=columns[:, -1],
         products=columns[:, first] * columns[:, second],
         pair=pair,
-        null=null,
+        null=whiten_trait(covariance.factor(weight=null_h2), y, design, h2=null_h2),
     )
 
 
