@@ -4,11 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401  # loads the library whose threads are limited below
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 # Examples are drawn in the same way on every run, and a busy machine does not fail a test.
 settings.register_profile("nextlmm", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("nextlmm")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Small matrices are slower on many threads, and much slower when tests run side by side."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture
