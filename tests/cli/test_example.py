@@ -50,14 +50,14 @@ def test_the_screen_tells_the_story(finished: tuple[Path, str]) -> None:
     assert shown.isascii()
     for words in ("h2", "95 % interval", "lambda", "certificate", "KL divergence", "time"):
         assert words in shown
-    assert "4 of them are among the loci above" in shown
+    assert "4 of 4 are among those found" in shown
     assert "nextlmm gwas --bfile new/example/cohort --pheno new/example/traits.txt" in shown
 
 
 def test_the_log_is_what_the_screen_showed(finished: tuple[Path, str]) -> None:
     folder, shown = finished
     log = (folder / "result.log").read_text()
-    summary = shown[: shown.index("\nThe data are simulated")]
+    summary = shown[: shown.index("\nThe data were simulated")]
     assert log.startswith(summary.rstrip())
 
 
@@ -82,4 +82,7 @@ def test_verdict__counts_only_significant_loci_near_a_planted_one() -> None:
     ]
     for hit in hits:
         hit["genome_wide_significant"] = hit.pop("strong")
-    assert "3 loci at a, b, c: 1 of them" in verdict(planted, hits)[1]
+    assert verdict(planted, hits)[1:] == [
+        "The data were simulated with 3 loci (a, b, c);",
+        "1 of 3 are among those found.",
+    ]

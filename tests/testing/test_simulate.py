@@ -26,7 +26,7 @@ def test_it_has_the_promised_shape(example: Example) -> None:
 
 
 def test_the_same_seed_gives_the_same_cohort(example: Example) -> None:
-    again, other = simulate_example(), simulate_example(seed=12)
+    again, other = simulate_example(), simulate_example(seed=7)
     np.testing.assert_array_equal(again.dosages, example.dosages)
     np.testing.assert_array_equal(again.traits["height"], example.traits["height"])
     assert not np.array_equal(other.dosages, example.dosages)

@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 AlleleArray = NDArray[np.int8]
 Generator = np.random.Generator
 
-DEFAULT_SEED = 11  # a cohort whose four planted loci are all strong enough to be found
+DEFAULT_SEED = 6  # a cohort whose four planted loci are all strong enough to be found
 N_CHROMOSOMES = 10
 VARIANTS_PER_CHROMOSOME = 500
 CHROMOSOME_BP = 30_000_000
@@ -32,13 +32,15 @@ _POPULATIONS = 3
 _ADMIXED = 3  # label after the three populations
 _FST = 0.06
 _LD_BP = 600_000  # distance over which the correlation of neighbouring variants falls by e
+_CLUSTER = 5
+_CLUSTER_BP = 60_000
 _MORGAN_BP = 50_000_000
 _MIXING_GENERATIONS = 8
 _MISSING_CALLS = 0.01
 _MISSING_TRAITS = 6
 
-_LOCUS_SHARES = (0.09, 0.07, 0.06, 0.05)  # of the variance left after the covariates
-_POLYGENIC_SHARE = 0.23
+_LOCUS_SHARES = (0.10, 0.08, 0.07, 0.06)  # of the variance left after the covariates
+_POLYGENIC_SHARE = 0.19
 _POLYGENIC_VARIANTS = 300
 
 
@@ -201,10 +203,7 @@ def _variants(rng: Generator) -> tuple[VariantTable, FloatArray]:
     """The variants, and their frequencies in the three populations (3, m) by Balding-Nichols."""
     m = N_CHROMOSOMES * VARIANTS_PER_CHROMOSOME
     chromosome = np.repeat(np.arange(1, N_CHROMOSOMES + 1), VARIANTS_PER_CHROMOSOME)
-    position = [
-        np.sort(rng.choice(CHROMOSOME_BP, VARIANTS_PER_CHROMOSOME, replace=False) + 1)
-        for _ in range(N_CHROMOSOMES)
-    ]
+    position = [_positions(rng) for _ in range(N_CHROMOSOMES)]
     index = np.tile(np.arange(1, VARIANTS_PER_CHROMOSOME + 1), N_CHROMOSOMES)
     alleles = np.array(list("ACGT"), dtype=object)
     first = rng.integers(4, size=m)
@@ -219,6 +218,14 @@ def _variants(rng: Generator) -> tuple[VariantTable, FloatArray]:
     spread = (1 - _FST) / _FST
     frequency = rng.beta(ancestral * spread, (1 - ancestral) * spread, size=(_POPULATIONS, m))
     return table, frequency
+
+
+def _positions(rng: Generator) -> NDArray[np.int64]:
+    """Clusters of variants, so that each has close neighbours and most have distant ones too."""
+    n_clusters = VARIANTS_PER_CHROMOSOME // _CLUSTER
+    centre = rng.choice(CHROMOSOME_BP // _CLUSTER_BP, n_clusters, replace=False) * _CLUSTER_BP
+    inside = [1 + rng.choice(_CLUSTER_BP, _CLUSTER, replace=False) for _ in range(n_clusters)]
+    return np.sort((centre[:, None] + np.array(inside)).ravel())
 
 
 def _drop_genes(

@@ -66,8 +66,8 @@ def verdict(planted: "tuple[PlantedLocus, ...]", hits: list[Mapping[str, Any]]) 
     names = ", ".join(locus.variant_id for locus in planted)
     return [
         "",
-        f"The data are simulated with {len(planted)} loci at {names}: "
-        f"{len(found)} of them are among the loci above.",
+        f"The data were simulated with {len(planted)} loci ({names});",
+        f"{len(found)} of {len(planted)} are among those found.",
     ]
 
 
