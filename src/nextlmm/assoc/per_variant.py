@@ -195,18 +195,28 @@ def _best_of_local_maxima(model: PerVariantModel, x: FloatArray, *, reml: bool) 
     near = np.flatnonzero(~(ypy_with > (1.0 - NEARLY_EXACT_FIT) * ypy))
     for start in range(0, len(near), chunk):
         some = near[start : start + chunk]
-        ypy_with[some] = _residual_sum(model, x[some], t[some])
+        ypy_with[some], ml_value = _close_fit(model, x[some], t[some])
+        if not reml:
+            value[some] = ml_value
     return _Optimum(t, value, Sums(xpx, xpy, ypy, ypy_with))
 
 
-def _residual_sum(model: PerVariantModel, x: FloatArray, t: FloatArray) -> FloatArray:
-    """Y'Py with the variant as a sum of squares, for fits so close that a difference is noise."""
+def _close_fit(
+    model: PerVariantModel, x: FloatArray, t: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Residual sum of squares with the variant, as a sum, and the ML log-likelihood with it.
+
+    For fits so close that the difference of two quadratic forms would be noise.
+    """
+    n, _ = model.basis.shape
     root = np.sqrt(1.0 / (1.0 + np.exp(t)[:, None] * model.covariance.values))[..., None]
     predictors = np.broadcast_to(model.basis, (len(x), *model.basis.shape))
     basis, _ = np.linalg.qr(root * np.concatenate((predictors, x[..., None]), axis=2))
     y = root * model.trait[:, None]
     residual = y - basis @ (basis.swapaxes(1, 2) @ y)
-    return np.asarray(np.einsum("bni,bni->b", residual, residual))
+    rest = np.einsum("bni,bni->b", residual, residual)
+    logdet = -2.0 * np.log(root).sum(axis=(1, 2))
+    return rest, -0.5 * (logdet + n * (np.log(2.0 * np.pi * rest / n) + 1.0))
 
 
 def _at(grid: Point, index: tuple[IndexArray, int], t: float) -> FloatArray:
@@ -273,7 +283,7 @@ def _on_grid(model: PerVariantModel, x: FloatArray, *, reml: bool) -> Point:
     columns = np.column_stack((model.basis, model.trait))
     weights = np.stack((w, w * v))  # (2, points, n)
     mixed = (weights[..., None] * columns).transpose(2, 0, 1, 3).reshape(n, -1)
-    x_squared = (np.square(x) @ weights.reshape(-1, n).T).reshape(len(x), 2, -1)
+    x_squared = (np.square(x) @ weights.reshape(-1, n).T).reshape(len(x), 2, len(GRID))
     x_mixed = (x @ mixed).reshape(len(x), 2, len(GRID), c + 1)
     own = weights @ model.products
     grams = [gram(own[k], x_mixed[:, k], x_squared[:, k], model.pair) for k in range(2)]
