@@ -1,0 +1,133 @@
+"""Mixed-model association studies on a compressed relationship matrix, with a certificate.
+
+Files to files::
+
+    import nextlmm
+    nextlmm.gwas(nextlmm.GwasOptions(bfile="geno", pheno="traits.txt", out="results"))
+
+Arrays to a table::
+
+    result = nextlmm.associate(y, genotypes)
+    result.table, result.null.h2, result.certificate
+
+Step by step, each a value::
+
+    source  = nextlmm.open_genotypes("geno")
+    cohort  = nextlmm.align(source.samples, nextlmm.read_sample_table("traits.txt"), "height")
+    summary = nextlmm.summarise_variants(source, cohort.analysed)
+    chosen  = nextlmm.select_variants(
+        source.variants, summary, len(cohort), nextlmm.VariantFilter(maf=0.01))
+    problem = nextlmm.make_problem(source, cohort, chosen, summary, nextlmm.Relating(loco=False))
+    null    = nextlmm.fit_null(
+        cohort.y, cohort.covariates, nextlmm.DenseCovariance(problem.whole()))
+    result  = nextlmm.analyse(problem, nextlmm.Model(mode="dense", loco=False))
+
+Names are loaded when they are first used, so that importing the package takes no time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nextlmm.cohort.align import Cohort, align
+    from nextlmm.cohort.table import read_sample_list, read_sample_table
+    from nextlmm.errors import NextlmmError
+    from nextlmm.genotype.array import array_source
+    from nextlmm.genotype.filters import VariantFilter, select_variants
+    from nextlmm.genotype.source import open_genotypes
+    from nextlmm.genotype.summary import summarise_variants
+    from nextlmm.linalg.dense import DenseCovariance
+    from nextlmm.linalg.divergence import measure_divergence
+    from nextlmm.linalg.hodlr_build import Budget, hodlr_covariance
+    from nextlmm.linalg.ordering import cluster_tree
+    from nextlmm.linalg.spectral import spectral_covariance
+    from nextlmm.lmm.estimate import estimate_null
+    from nextlmm.lmm.haseman_elston import haseman_elston
+    from nextlmm.lmm.null import NullModel, fit_null
+    from nextlmm.report.figures import manhattan, qq
+    from nextlmm.run.analysis import Analysis, analyse
+    from nextlmm.run.arrays import associate
+    from nextlmm.run.model import Model
+    from nextlmm.run.options import GwasOptions
+    from nextlmm.run.pipeline import GwasRun, gwas
+    from nextlmm.run.problem import Problem, Relating, make_problem
+
+_HOME = {
+    "Analysis": "run.analysis",
+    "Budget": "linalg.hodlr_build",
+    "Cohort": "cohort.align",
+    "DenseCovariance": "linalg.dense",
+    "GwasOptions": "run.options",
+    "GwasRun": "run.pipeline",
+    "Model": "run.model",
+    "NextlmmError": "errors",
+    "NullModel": "lmm.null",
+    "Problem": "run.problem",
+    "Relating": "run.problem",
+    "VariantFilter": "genotype.filters",
+    "align": "cohort.align",
+    "analyse": "run.analysis",
+    "array_source": "genotype.array",
+    "associate": "run.arrays",
+    "cluster_tree": "linalg.ordering",
+    "estimate_null": "lmm.estimate",
+    "fit_null": "lmm.null",
+    "gwas": "run.pipeline",
+    "haseman_elston": "lmm.haseman_elston",
+    "hodlr_covariance": "linalg.hodlr_build",
+    "make_problem": "run.problem",
+    "manhattan": "report.figures",
+    "measure_divergence": "linalg.divergence",
+    "open_genotypes": "genotype.source",
+    "qq": "report.figures",
+    "read_sample_list": "cohort.table",
+    "read_sample_table": "cohort.table",
+    "select_variants": "genotype.filters",
+    "spectral_covariance": "linalg.spectral",
+    "summarise_variants": "genotype.summary",
+}
+
+__all__ = [
+    "Analysis",
+    "Budget",
+    "Cohort",
+    "DenseCovariance",
+    "GwasOptions",
+    "GwasRun",
+    "Model",
+    "NextlmmError",
+    "NullModel",
+    "Problem",
+    "Relating",
+    "VariantFilter",
+    "align",
+    "analyse",
+    "array_source",
+    "associate",
+    "cluster_tree",
+    "estimate_null",
+    "fit_null",
+    "gwas",
+    "haseman_elston",
+    "hodlr_covariance",
+    "make_problem",
+    "manhattan",
+    "measure_divergence",
+    "open_genotypes",
+    "qq",
+    "read_sample_list",
+    "read_sample_table",
+    "select_variants",
+    "spectral_covariance",
+    "summarise_variants",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'nextlmm' has no attribute {name!r}")
+    return getattr(import_module(f"nextlmm.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME)

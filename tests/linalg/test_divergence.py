@@ -39,8 +39,8 @@ def test_measure__lanczos_brackets_the_same_eigenvalues(monkeypatch):
     mu = eigenvalues(approximate, exact)
     monkeypatch.setattr(module, "_ALL_EIGENVALUES", 10)
     measured = measure_divergence(approximate, exact)
-    assert mu.min() * (1 - 3e-6) <= measured.ratio_low <= mu.min() * (1 + 1e-9)
-    assert mu.max() * (1 - 1e-9) <= measured.ratio_high <= mu.max() * (1 + 3e-6)
+    assert mu.min() * (1 - 3e-4) <= measured.ratio_low <= mu.min() * (1 + 1e-9)
+    assert mu.max() * (1 - 1e-9) <= measured.ratio_high <= mu.max() * (1 + 3e-4)
 
 
 def test_measure__exact_factor_is_zero_to_rounding():

@@ -21,6 +21,9 @@ from nextlmm.linalg.dense import CholeskyFactor
 from nextlmm.linalg.divergence import Divergence
 from nextlmm.lmm.likelihood import WhitenedTrait
 
+ROUNDING = 1e-7
+"""Relative widening of all bounds for rounding and for the search of the exact h2."""
+
 
 @dataclass(frozen=True)
 class ScanBound:
@@ -53,7 +56,8 @@ class ScanBound:
         u = np.sqrt(self._explained(chi2))
         low = np.maximum(0.0, u - self.numerator) ** 2 * self.ratio_low
         high = (u + self.numerator) ** 2 * self.ratio_high
-        return self._neg_log10_p(low), self._neg_log10_p(np.minimum(high, self.ypy_exact))
+        low, high = self._neg_log10_p(low), self._neg_log10_p(np.minimum(high, self.ypy_exact))
+        return np.maximum(0.0, low - ROUNDING * (1.0 + low)), high + ROUNDING * (1.0 + high)
 
     def _explained(self, chi2: FloatArray) -> FloatArray:
         """u^2 from the statistic: the tests' definitions solved for it."""

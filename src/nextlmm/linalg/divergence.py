@@ -18,7 +18,8 @@ from nextlmm.linalg.dense import CholeskyFactor
 
 _ALL_EIGENVALUES = 512
 """Up to this many rows all eigenvalues are computed; above, the two extreme ones."""
-_LANCZOS_TOLERANCE = 1e-8
+_LANCZOS_TOLERANCE = 1e-5
+"""Relative accuracy of the extreme eigenvalues; the bounds are widened by ten times as much."""
 _BLOCK = 1024
 
 
@@ -96,7 +97,9 @@ def _extreme_eigenvalues(
     approximate: CovarianceFactor, exact: CholeskyFactor
 ) -> tuple[float, float]:
     n = exact.n
-    margin = 1e-6 if n > _ALL_EIGENVALUES else n * float(np.finfo(np.float64).eps)
+    margin = (
+        10.0 * _LANCZOS_TOLERANCE if n > _ALL_EIGENVALUES else n * float(np.finfo(np.float64).eps)
+    )
     if n <= _ALL_EIGENVALUES:
         whitened = approximate.whiten(np.asarray(exact.lower))
         values = linalg.svdvals(whitened, check_finite=False) ** 2

@@ -94,9 +94,9 @@ def relationship_matrix(total: RelationshipSum, *, overwrite: bool = False) -> F
     """
     k = total.values if overwrite else total.values.copy(order="F")
     mean = k.mean(axis=0)
-    k -= mean
-    k -= mean[:, None]
-    k += mean.mean()
+    for start in range(0, len(k), _MIRROR):
+        columns = slice(start, start + _MIRROR)
+        k[:, columns] -= (mean[:, None] + mean[columns]) - mean.mean()  # symmetric in rounding too
     trace = float(np.trace(k))
     if total.n_variants == 0 or not trace > 0.0:
         raise VariantError(

@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 
 from nextlmm.assoc.summary import lambda_gc
-from nextlmm.genotype.summary import VariantSummary
 from nextlmm.linalg.ordering import cluster_tree
 from nextlmm.lmm.null import NullModel
 from nextlmm.output.schema import result_table
@@ -53,7 +52,6 @@ class Analysis:
 
 def analyse(
     problem: Problem,
-    summary: VariantSummary,
     model: Model,
     *,
     progress: Progress | None = None,
@@ -61,8 +59,7 @@ def analyse(
 ) -> Analysis:
     """Fit the null model of ``problem`` and test all its variants.
 
-    ``summary`` describes all variants of the source over the analysed samples.  With a compressed
-    matrix the samples are put into tree order first; no result depends on their order.
+    With a compressed matrix the samples are put into tree order first; no result depends on it.
     """
     listener, stopwatch = progress or Silent(), watch or Stopwatch()
     with stopwatch.stage("null model"):
@@ -82,7 +79,7 @@ def analyse(
     listener.finish()
     with stopwatch.stage("certificate"):
         certificate = _certificate(whole, scans)
-    table = _table(problem, summary, scans)
+    table = _table(problem, scans)
     inflation = lambda_gc(table["neg_log_10_p_value"].fill_null(np.nan).to_numpy())
     return Analysis(
         table, whole.null, inflation, certificate, h2_by_chromosome, stopwatch.seconds()
@@ -91,19 +88,20 @@ def analyse(
 
 def _prepare(problem: Problem, k: np.ndarray, model: Model) -> tuple[Problem, np.ndarray, Solver]:
     """The problem in the order that the solver wants, and the solver."""
-    if model.budget is None:
+    budget = model.budget
+    if budget is None:
         return problem, k, ExactSolver(problem.y, problem.covariates, model)
     tree = cluster_tree(k, leaf_size=model.leaf_size, seed=model.seed)
     k = np.asfortranarray(k[np.ix_(tree.permutation, tree.permutation)])
     problem = problem.reordered(tree.permutation)
-    return problem, k, CompressedSolver(problem.y, problem.covariates, model, model.budget, tree)
+    return problem, k, CompressedSolver(problem.y, problem.covariates, model, budget, tree)
 
 
 def _fits(
     problem: Problem, model: Model, solver: Solver, whole: Fitted
 ) -> Iterator[tuple[str, Fitted, np.ndarray]]:
     """Each set of variants with the fit it is tested with, in genome order."""
-    if not problem.loco:
+    if not model.loco:
         yield "", whole, problem.variants
         return
     for left_out in problem.leave_one_out():
@@ -127,7 +125,7 @@ def _certificate(whole: Fitted, scans: list[Scan]) -> dict[str, Any]:
     return describe_certificate(whole, parts, max(finite) if len(finite) == len(errors) else None)
 
 
-def _table(problem: Problem, summary: VariantSummary, scans: list[Scan]) -> pl.DataFrame:
+def _table(problem: Problem, scans: list[Scan]) -> pl.DataFrame:
     """All results in the order of the genotypes."""
     variants = np.concatenate([scan.columns.variants for scan in scans])
     order = np.argsort(variants, kind="stable")
@@ -142,9 +140,9 @@ def _table(problem: Problem, summary: VariantSummary, scans: list[Scan]) -> pl.D
         "base_pair_location": rows.position_bp,
         "effect_allele": rows.effect_allele,
         "other_allele": rows.other_allele,
-        "effect_allele_frequency": summary.effect_allele_frequency[variants],
+        "effect_allele_frequency": problem.summary.effect_allele_frequency[variants],
         "variant_id": rows.variant_id,
-        "n": summary.n_called[variants],
+        "n": problem.summary.n_called[variants],
     }
     for name in ("beta", "standard_error", "neg_log_10_p_value", "status", "h2", "chi2"):
         columns[name] = joined(name)

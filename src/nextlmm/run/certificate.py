@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nextlmm.assoc.bound import ScanBound, scan_bound
-from nextlmm.assoc.scan import ScanModel
+from nextlmm.assoc.scan import Lens, ScanModel
 from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
 from nextlmm.linalg.dense import CholeskyFactor
 from nextlmm.linalg.divergence import Divergence, measure_divergence
@@ -25,12 +25,13 @@ class FactorCertificate:
     """What was measured for one matrix that a scan used.
 
     ``divergence`` is that of the factor from the exact matrix at the same h2, ``bound`` that of
-    the tests from the exact ones, which are at the h2 of the exact null model.
+    the tests from the exact ones, which are at the h2 of the exact null model, and ``exact`` does
+    those exact tests where the bound is not enough.
     """
 
     divergence: Divergence
     bound: ScanBound
-    factor: CovarianceFactor
+    exact: ScanModel
 
 
 def certify(
@@ -49,8 +50,9 @@ def certify(
     else:
         exact = fitted.exact.factor(exact_h2)
         to_exact = measure_divergence(tested, exact)
-    trait = whiten_trait(exact, problem.y, scan.design, h2=exact_h2)
-    return FactorCertificate(divergence, scan_bound(scan, exact, trait, to_exact), tested)
+    lens = Lens(exact, whiten_trait(exact, problem.y, scan.design, h2=exact_h2))
+    bound = scan_bound(scan, exact, lens.trait, to_exact)
+    return FactorCertificate(divergence, bound, ScanModel(scan.test, scan.design, lens, lens))
 
 
 def _exact_factor(tested: CovarianceFactor, fitted: Fitted, h2: float) -> CholeskyFactor:

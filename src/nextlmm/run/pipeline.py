@@ -7,26 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from nextlmm.cohort.align import Cohort, align
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
 from nextlmm.genotype.filters import VariantFilter, read_id_list, select_variants
 from nextlmm.genotype.source import GenotypeSource, open_genotypes
 from nextlmm.genotype.summary import summarise_variants
-from nextlmm.linalg.hodlr_build import Budget
 from nextlmm.output.names import RunFiles, run_files
 from nextlmm.output.provenance import describe_run, hash_inputs
 from nextlmm.output.publication import check_writable
 from nextlmm.progress import Progress, Silent
-from nextlmm.relatedness.grm import relationship_sum, variant_scaling
-from nextlmm.relatedness.loco import check_loco
 from nextlmm.report.write import write_results
 from nextlmm.run.analysis import analyse
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.model import Model
 from nextlmm.run.options import GwasOptions
-from nextlmm.run.problem import Problem
+from nextlmm.run.problem import Relating, make_problem
 from nextlmm.run.timing import Stopwatch
 
 
@@ -70,9 +67,9 @@ def gwas(options: GwasOptions, progress: Progress | None = None) -> GwasRun:
         left under a final name.
     """
     listener = progress or Silent()
-    threads = options.threads or os.cpu_count() or 1
+    threads = options.threads or _available_threads()
     begin = time.perf_counter()
-    with threadpool_limits(threads):
+    with threadpool_limits(options.threads):
         inputs = _read_inputs(options)
         cohorts = [_align(inputs, options, name) for name in options.trait or (None,)]
         paths = _input_paths(options, inputs.source)
@@ -104,6 +101,11 @@ def gwas(options: GwasOptions, progress: Progress | None = None) -> GwasRun:
         tables = {name: result.analysis.table for name, result in results.items()}
         write_results(document, tables, files, threads=threads)
     return GwasRun(document, tables, files)
+
+
+def _available_threads() -> int:
+    """Threads that the BLAS uses as it was started, which OMP_NUM_THREADS may have limited."""
+    return max((pool["num_threads"] for pool in threadpool_info()), default=os.cpu_count() or 1)
 
 
 def _read_inputs(options: GwasOptions) -> _Inputs:
@@ -142,51 +144,15 @@ def _run_trait(
     listener: Progress,
 ) -> TraitResult:
     """Analyse one trait as if it were the only one."""
-    watch = Stopwatch()
+    watch, model = Stopwatch(), Model.from_options(options)
     with watch.stage("variant summary"):
         summary = summarise_variants(source, cohort.analysed, progress=listener)
         selection = select_variants(source.variants, summary, len(cohort), variant_filter)
-        everyone = len(cohort.kept) == len(cohort)
-        reference = summary if everyone else summarise_variants(source, cohort.kept)
-        scaling = variant_scaling(reference, options.grm_weighting)
-    if options.loco:
-        check_loco(source, selection.index, scaling)
     with watch.stage("relationship matrix"):
-        listener.start("Relating the samples", len(selection.index))
-        total = relationship_sum(
-            source, selection.index, scaling, cohort.analysed, progress=listener
-        )
-        listener.finish()
-    problem = Problem(
-        source=source,
-        samples=cohort.analysed,
-        y=cohort.y,
-        covariates=cohort.covariates,
-        variants=selection.index,
-        mean_dosage=summary.mean,
-        scaling=scaling,
-        total=total,
-        loco=options.loco,
-    )
-    analysis = analyse(problem, summary, _model(options), progress=listener, watch=watch)
-    return TraitResult(cohort, selection, total.n_variants, analysis)
-
-
-def _model(options: GwasOptions) -> Model:
-    budget = None
-    if options.mode == "hodlr":
-        budget = Budget(kl=options.effective_kl_tolerance, rank=options.rank)
-    return Model(
-        mode=options.mode,
-        test=options.test,
-        method=options.method,
-        per_variant_h2=options.per_variant_h2,
-        hit_threshold=options.hit_threshold,
-        loco_h2=options.loco_h2,
-        budget=budget,
-        leaf_size=options.leaf_size,
-        seed=options.seed,
-    )
+        relating = Relating(model.grm_weighting, model.loco)
+        problem = make_problem(source, cohort, selection, summary, relating, progress=listener)
+    analysis = analyse(problem, model, progress=listener, watch=watch)
+    return TraitResult(cohort, selection, problem.total.n_variants, analysis)
 
 
 def _input_paths(options: GwasOptions, source: GenotypeSource) -> dict[str, str]:

@@ -5,13 +5,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nextlmm.errors import UsageError
+from nextlmm.cohort.align import Cohort
+from nextlmm.genotype.filters import VariantSelection
 from nextlmm.genotype.source import GenotypeSource
+from nextlmm.genotype.summary import VariantSummary, summarise_variants
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
-from nextlmm.progress import Progress
-from nextlmm.relatedness.grm import RelationshipSum, Scaling, relationship_matrix
-from nextlmm.relatedness.loco import LeftOut, leave_one_out
+from nextlmm.progress import Progress, Silent
+from nextlmm.relatedness.grm import (
+    RelationshipSum,
+    Scaling,
+    Weighting,
+    relationship_matrix,
+    relationship_sum,
+    variant_scaling,
+)
+from nextlmm.relatedness.loco import LeftOut, check_loco, leave_one_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +34,9 @@ class Problem:
     y : (n,) trait.
     covariates : (n, c) with the intercept.
     variants : (m,) positions of the variants to test, ascending.
-    mean_dosage : mean dosage of every variant of the source over the analysed samples.
+    summary : all variants of the source over the analysed samples.
     scaling : how dosages enter the relationship matrix.
     total : the sum over all variants in the relationship matrix, or a given matrix.
-    loco : whether a variant is tested without its own chromosome in the relationship matrix.
     """
 
     source: GenotypeSource
@@ -36,10 +44,9 @@ class Problem:
     y: FloatArray
     covariates: FloatArray
     variants: IndexArray
-    mean_dosage: FloatArray
+    summary: VariantSummary
     scaling: Scaling
     total: RelationshipSum
-    loco: bool
 
     @property
     def n(self) -> int:
@@ -68,18 +75,53 @@ class Problem:
         )
 
 
-def check_samples(problem: Problem) -> None:
-    """Raise UsageError where the arrays of a problem do not fit together."""
-    n = len(problem.samples)
-    shapes = {
-        "trait": problem.y.shape,
-        "covariates": problem.covariates.shape[:1],
-        "relationship matrix": problem.total.values.shape,
-    }
-    expected = {"trait": (n,), "covariates": (n,), "relationship matrix": (n, n)}
-    for name, shape in shapes.items():
-        if shape != expected[name]:
-            raise UsageError(
-                f"the {name} has shape {shape}, but there are {n} samples; expected "
-                f"{expected[name]}; pass all arrays for the same samples in the same order"
-            )
+@dataclass(frozen=True)
+class Relating:
+    """How the relationship matrix is made: the weight of a variant, and whether LOCO is wanted."""
+
+    weighting: Weighting = "standardized"
+    loco: bool = True
+
+
+def make_problem(
+    source: GenotypeSource,
+    cohort: Cohort,
+    selection: VariantSelection,
+    summary: VariantSummary,
+    relating: Relating,
+    *,
+    progress: Progress | None = None,
+) -> Problem:
+    """Relate the analysed samples of a cohort by the selected variants.
+
+    Means and scales of the variants in the relationship matrix are those over all kept samples,
+    so that the matrix of two traits differs in its samples only; it is centred over the analysed
+    samples when it is used.
+
+    Raises
+    ------
+    VariantError
+        If LOCO is wanted and all variants that vary lie on one chromosome.
+
+    Cost: a pass over the genotypes of the kept samples if they are more than the analysed ones, and
+    n^2 m operations.
+    """
+    listener = progress or Silent()
+    everyone = len(cohort.kept) == len(cohort)
+    reference = summary if everyone else summarise_variants(source, cohort.kept)
+    scaling = variant_scaling(reference, relating.weighting)
+    if relating.loco:
+        check_loco(source, selection.index, scaling)
+    listener.start("Relating the samples", len(selection.index))
+    total = relationship_sum(source, selection.index, scaling, cohort.analysed, progress=listener)
+    listener.finish()
+    return Problem(
+        source=source,
+        samples=cohort.analysed,
+        y=cohort.y,
+        covariates=cohort.covariates,
+        variants=selection.index,
+        summary=summary,
+        scaling=scaling,
+        total=total,
+    )

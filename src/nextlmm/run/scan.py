@@ -1,11 +1,11 @@
 """Testing a set of variants with one fitted matrix, block by block."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nextlmm.assoc.bound import ScanBound
+from nextlmm.assoc.bound import ROUNDING
 from nextlmm.assoc.per_variant import PerVariantModel, per_variant_block, per_variant_model
 from nextlmm.assoc.scan import AssociationBlock, ScanModel, scan_model, test_block
 from nextlmm.genotype.standardize import impute_mean
@@ -20,6 +20,8 @@ from nextlmm.run.solver import Fitted
 
 _BLOCK_ELEMENTS = 1 << 22
 _SMALLEST_BLOCK = 64
+_CHECKED_LOG_P = 3.0
+"""Above this -log10 p the exact test is done as well, to bound the compressed one sharply."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,8 @@ class ScanColumns:
     neg_log_10_p_value: FloatArray
     h2: FloatArray
     status: np.ndarray
-    log_p_low: FloatArray | None
-    log_p_high: FloatArray | None
+    log_p_low: FloatArray | None = None
+    log_p_high: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,25 +66,34 @@ def scan_variants(
         test=model.test,
     )
     certificate = certify(problem, model, fitted, shared)
-    bound = certificate.bound if certificate is not None else None
-    columns = _shared_h2_columns(problem, shared, bound, variants, progress)
+    columns = _shared_h2_columns(problem, shared, variants, progress)
+    if certificate is not None:
+        columns = _bounded(problem, columns, certificate)
     if model.per_variant_h2 == "hits":
         columns = _retest_hits(problem, model, fitted, columns)
     return Scan(columns, certificate)
 
 
 def _shared_h2_columns(
-    problem: Problem,
-    model: ScanModel,
-    bound: ScanBound | None,
-    variants: IndexArray,
-    progress: Progress,
+    problem: Problem, model: ScanModel, variants: IndexArray, progress: Progress
 ) -> ScanColumns:
     blocks = []
     for block, dosage in _dosage_blocks(problem, variants):
         blocks.append(test_block(model, dosage))
         progress.advance(len(block))
-    return _join(variants, blocks, bound)
+    return _join(variants, blocks)
+
+
+def _bounded(problem: Problem, columns: ScanColumns, certificate: FactorCertificate) -> ScanColumns:
+    """The columns with bounds: uniform ones, and the exact answer itself where it could matter."""
+    low, high = certificate.bound.interval(columns.chi2)
+    matters = np.flatnonzero(columns.neg_log_10_p_value > _CHECKED_LOG_P)
+    if len(matters):
+        variants = columns.variants[matters]
+        blocks = [test_block(certificate.exact, d) for _, d in _dosage_blocks(problem, variants)]
+        exact = _join(variants, blocks).neg_log_10_p_value
+        low[matters], high[matters] = exact * (1.0 - ROUNDING), exact * (1.0 + ROUNDING)
+    return replace(columns, log_p_low=low, log_p_high=high)
 
 
 def _own_h2_columns(
@@ -92,7 +103,7 @@ def _own_h2_columns(
     for block, dosage in _dosage_blocks(problem, variants):
         blocks.append(per_variant_block(model, dosage))
         progress.advance(len(block))
-    return _join(variants, blocks, None)
+    return _join(variants, blocks)
 
 
 def _own_model(problem: Problem, model: Model, fitted: Fitted) -> PerVariantModel:
@@ -119,7 +130,7 @@ def _retest_hits(
         return columns
     own = _own_model(problem, model, fitted)
     blocks = [per_variant_block(own, d) for _, d in _dosage_blocks(problem, columns.variants[hits])]
-    return _replaced(columns, hits, _join(columns.variants[hits], blocks, None))
+    return _replaced(columns, hits, _join(columns.variants[hits], blocks))
 
 
 def _replaced(columns: ScanColumns, at: IndexArray, new: ScanColumns) -> ScanColumns:
@@ -129,8 +140,8 @@ def _replaced(columns: ScanColumns, at: IndexArray, new: ScanColumns) -> ScanCol
         return changed
 
     p = new.neg_log_10_p_value
-    return ScanColumns(
-        variants=columns.variants,
+    return replace(
+        columns,
         beta=put(columns.beta, new.beta),
         standard_error=put(columns.standard_error, new.standard_error),
         chi2=put(columns.chi2, new.chi2),
@@ -150,25 +161,19 @@ def _dosage_blocks(
     for at in range(0, len(variants), size):
         block = variants[at : at + size]
         dosage = problem.source.dosages(block, problem.samples)
-        yield block, impute_mean(dosage, problem.mean_dosage[block])
+        yield block, impute_mean(dosage, problem.summary.mean[block])
 
 
-def _join(
-    variants: IndexArray, blocks: list[AssociationBlock], bound: ScanBound | None
-) -> ScanColumns:
+def _join(variants: IndexArray, blocks: list[AssociationBlock]) -> ScanColumns:
     def column(name: str) -> np.ndarray:
         return np.concatenate([getattr(block, name) for block in blocks])
 
-    chi2 = column("chi2")
-    low, high = bound.interval(chi2) if bound is not None else (None, None)
     return ScanColumns(
         variants=variants,
         beta=column("beta"),
         standard_error=column("standard_error"),
-        chi2=chi2,
+        chi2=column("chi2"),
         neg_log_10_p_value=column("neg_log_10_p_value"),
         h2=column("h2"),
         status=column("status"),
-        log_p_low=low,
-        log_p_high=high,
     )

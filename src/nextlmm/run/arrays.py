@@ -1,0 +1,181 @@
+"""The whole analysis from arrays, for a notebook."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nextlmm.cohort.align import INTERCEPT, Cohort
+from nextlmm.cohort.design import check_covariates, check_size, is_constant
+from nextlmm.errors import TraitError, UsageError
+from nextlmm.genotype.array import array_source
+from nextlmm.genotype.filters import VariantFilter, select_variants
+from nextlmm.genotype.source import GenotypeSource
+from nextlmm.genotype.summary import VariantSummary, summarise_variants
+from nextlmm.genotype.tables import VariantTable, string_array
+from nextlmm.progress import Progress
+from nextlmm.relatedness.grm import RelationshipSum, variant_scaling
+from nextlmm.run.analysis import Analysis, analyse
+from nextlmm.run.model import Model
+from nextlmm.run.problem import Problem, Relating, make_problem
+
+FloatArray = NDArray[np.float64]
+
+
+def associate(
+    y: ArrayLike,
+    genotypes: ArrayLike,
+    *,
+    k: ArrayLike | None = None,
+    covariates: ArrayLike | None = None,
+    chromosome: Sequence[str] | None = None,
+    model: Model | None = None,
+    progress: Progress | None = None,
+) -> Analysis:
+    """Test every column of a genotype array for association with a trait.
+
+    Parameters
+    ----------
+    y : trait, (n,); samples with NaN are left out.
+    genotypes : dosages of the effect allele, (n, m), from 0 to 2, NaN where missing.
+    k : relationship matrix, (n, n), symmetric; made from ``genotypes`` if not given.  It is centred
+        over the analysed samples and scaled to mean diagonal 1, so that h2 is a share of variance.
+    covariates : (n, c) or (n,), without the intercept, which is always added; samples with NaN are
+        left out.
+    chromosome : of each variant, (m,).  With it, and without ``k``, a variant is tested against
+        relationships that leave its chromosome out (LOCO); without it there is no LOCO.
+    model : the choices of the analysis, such as ``Model(mode="dense", test="score")``.
+
+    Returns
+    -------
+    Analysis, whose ``table`` has one row per variant and whose ``null`` holds h2, sigma_g2,
+    sigma_e2 and the covariates' effects.
+
+    Raises
+    ------
+    UsageError, TraitError, DesignError, VariantError, FormatError
+        If the arrays do not fit together or cannot be analysed.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> genotypes = rng.binomial(2, 0.4, (200, 300)).astype(float)
+    >>> y = genotypes[:, :100] @ rng.normal(size=100) / 7 + genotypes[:, 7] + rng.normal(size=200)
+    >>> result = associate(y, genotypes, model=Model(mode="dense"))
+    >>> result.table["neg_log_10_p_value"].arg_max()
+    7
+    """
+    chosen = model or Model()
+    source = _source(genotypes, chromosome)
+    cohort = _cohort(source, y, covariates)
+    summary = summarise_variants(source, cohort.analysed)
+    selection = select_variants(source.variants, summary, len(cohort), VariantFilter())
+    if k is None:
+        loco = chosen.loco and chromosome is not None
+        relating = Relating(chosen.grm_weighting, loco)
+        problem = make_problem(source, cohort, selection, summary, relating, progress=progress)
+    else:
+        loco = False
+        problem = _given_matrix(source, cohort, summary, _square(k, len(source.samples)))
+    return analyse(problem, _without_loco(chosen, loco), progress=progress)
+
+
+def _without_loco(model: Model, loco: bool) -> Model:
+    if loco == model.loco:
+        return model
+    if model.loco_h2 == "per-chromosome":
+        raise UsageError(
+            "a heritability per chromosome needs LOCO, which needs the chromosome of each variant "
+            "and no given k; pass chromosome, or leave loco_h2 at 'shared'"
+        )
+    return replace(model, loco=loco)
+
+
+def _source(genotypes: ArrayLike, chromosome: Sequence[str] | None) -> GenotypeSource:
+    source = array_source(genotypes)
+    if chromosome is None:
+        return source
+    unnamed = source.variants
+    if len(chromosome) != len(unnamed):
+        raise UsageError(
+            f"chromosome has {len(chromosome)} entries and there are {len(unnamed)} variants; "
+            "expected one entry per column of the genotype array"
+        )
+    named = VariantTable(
+        chromosome=string_array(str(name) for name in chromosome),
+        variant_id=unnamed.variant_id,
+        position_bp=unnamed.position_bp,
+        effect_allele=unnamed.effect_allele,
+        other_allele=unnamed.other_allele,
+    )
+    return array_source(genotypes, variants=named)
+
+
+def _cohort(source: GenotypeSource, y: ArrayLike, covariates: ArrayLike | None) -> Cohort:
+    n = len(source.samples)
+    trait = np.asarray(y, dtype=np.float64)
+    given = np.empty((n, 0)) if covariates is None else np.asarray(covariates, dtype=np.float64)
+    given = given[:, None] if given.ndim == 1 else given
+    for name, array, axes in (("trait", trait, 1), ("covariates", given, 2)):
+        if array.ndim != axes or len(array) != n:
+            raise UsageError(
+                f"the {name} array has shape {array.shape} and the genotype array {n} rows; "
+                "expected one row per sample, in the same order"
+            )
+    no_trait, no_covariate = np.isnan(trait), np.isnan(given).any(axis=1)
+    analysed = np.flatnonzero(~(no_trait | no_covariate))
+    names = [f"covariate{i}" for i in range(1, given.shape[1] + 1)]
+    check_size(len(analysed), len(names))
+    if is_constant(trait[analysed]):
+        raise TraitError(
+            f"the trait array is constant over the {len(analysed)} samples that have all values; "
+            "expected numbers that differ"
+        )
+    check_covariates(given[analysed], names, "the covariate array")
+    counts = {
+        "trait missing": int(no_trait.sum()),
+        "covariate missing": int((no_covariate & ~no_trait).sum()),
+    }
+    return Cohort(
+        trait="trait",
+        kept=np.arange(n),
+        analysed=analysed,
+        sample_ids=source.samples.sample_id[analysed],
+        y=trait[analysed],
+        covariates=np.column_stack([np.ones(len(analysed)), given[analysed]]),
+        covariate_names=(INTERCEPT, *names),
+        exclusions={reason: count for reason, count in counts.items() if count},
+    )
+
+
+def _square(k: ArrayLike, n: int) -> FloatArray:
+    matrix = np.asarray(k, dtype=np.float64)
+    if matrix.shape != (n, n) or not np.isfinite(matrix).all():
+        raise UsageError(
+            f"the relationship matrix has shape {matrix.shape} and the genotype array {n} rows; "
+            f"expected ({n}, {n}) finite numbers, rows in the order of the genotypes"
+        )
+    if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-8 * np.abs(matrix).max()):
+        raise UsageError(
+            "the relationship matrix is not symmetric; expected k[i, j] == k[j, i]; check the file "
+            "or array it comes from"
+        )
+    return matrix
+
+
+def _given_matrix(
+    source: GenotypeSource, cohort: Cohort, summary: VariantSummary, k: FloatArray
+) -> Problem:
+    chosen = np.ix_(cohort.analysed, cohort.analysed)
+    everything = np.arange(len(source.variants))
+    return Problem(
+        source=source,
+        samples=cohort.analysed,
+        y=cohort.y,
+        covariates=cohort.covariates,
+        variants=everything,
+        summary=summary,
+        scaling=variant_scaling(summary, "standardized"),
+        total=RelationshipSum(np.asfortranarray(k[chosen]), len(everything)),
+    )
