@@ -59,11 +59,16 @@ def test_a_boundary_estimate_is_explained(document: dict[str, Any]) -> None:
     assert "standard error 0" not in shown
 
 
-def test_haseman_elston_has_no_likelihood_interval(document: dict[str, Any]) -> None:
-    document["traits"]["height"].update(method="he", h2_interval=None)
+def test_haseman_elston_has_no_likelihood(document: dict[str, Any]) -> None:
+    document["traits"]["height"].update(method="he")
     shown = text(document)
     assert "variance components by HE" in shown
-    assert "interval 0.345" not in shown
+    assert "0.345 to 0.668, from the standard error" in shown
+
+
+def test_an_estimate_may_have_no_interval(document: dict[str, Any]) -> None:
+    document["traits"]["height"].update(h2_interval=None)
+    assert "95 % interval 0.345" not in text(document)
 
 
 def test_dense_mode_approximates_nothing(document: dict[str, Any]) -> None:
@@ -88,6 +93,8 @@ def test_a_lossless_compression_is_not_called_approximate(document: dict[str, An
 def test_an_unbounded_test_is_said_to_be_so(document: dict[str, Any]) -> None:
     document["traits"]["height"]["certificate"]["neg_log_10_p_error_max"] = None
     assert "too coarse to bound a single test" in words(document)
+    document["traits"]["height"]["certificate"]["neg_log_10_p_error_max"] = 26.31
+    assert "further than 27 from the exact model's: too coarse" in words(document)
 
 
 def test_no_locus(document: dict[str, Any]) -> None:

@@ -132,7 +132,8 @@ def _heritability(trait: Mapping[str, Any]) -> tuple[str, ...]:
     lines = [text]
     if interval is not None:
         low, high = interval
-        lines.append(f"95 % interval {low:.3f} to {high:.3f}, by profile likelihood")
+        how = "from the standard error" if trait["method"] == "he" else "by profile likelihood"
+        lines.append(f"95 % interval {low:.3f} to {high:.3f}, {how}")
         lines.append(interval_bar(estimate, (low, high)))
     boundary = trait.get("h2_boundary")
     if boundary is not None:
@@ -231,6 +232,11 @@ def _divergence(certificate: Mapping[str, Any]) -> str:
 def _bound(log_p_error: float | None) -> str:
     if log_p_error is None:
         return "too coarse to bound a single test; lower --kl-tolerance for that"
+    if log_p_error > 1:
+        return (
+            f"no -log10 p is further than {real_up(log_p_error)} from the exact model's: too coarse "
+            "for single tests; lower --kl-tolerance for that"
+        )
     if log_p_error < 5e-4:
         return "every -log10 p is within 0.001 of the exact model's"
     return f"every -log10 p is within {real_up(log_p_error)} of the exact model's"
