@@ -234,8 +234,8 @@ def _bound(log_p_error: float | None) -> str:
         return "too coarse to bound a single test; lower --kl-tolerance for that"
     if log_p_error > 1:
         return (
-            f"no -log10 p is further than {real_up(log_p_error)} from the exact model's: too coarse "
-            "for single tests; lower --kl-tolerance for that"
+            f"no -log10 p is further than {real_up(log_p_error)} from the exact model's: too "
+            "coarse for single tests; lower --kl-tolerance for that"
         )
     if log_p_error < 5e-4:
         return "every -log10 p is within 0.001 of the exact model's"
