@@ -21,6 +21,7 @@ GRID = np.linspace(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT, 11)
 STEP = 0.15  # of the lattice on which the final polynomials are laid, whatever is maximised
 MAX_MOVES = 40
 INTERVAL_TOLERANCE = 1e-3
+FLAT = 1e-9  # relative variation of a profile below which only rounding is left
 
 Function = Callable[[float], float]
 
@@ -49,12 +50,25 @@ def maximise(function: Function) -> Maximum:
     Raises
     ------
     ConvergenceError
-        If the refinement does not settle, which a smooth function cannot cause.
+        If the function is flat, or the refinement does not settle, which a smooth function cannot
+        cause.
     """
     values = np.array([function(t) for t in GRID])
+    _check_not_flat(values)
     padded = np.concatenate(([-np.inf], values, [-np.inf]))
     peaks = np.flatnonzero((padded[1:-1] >= padded[:-2]) & (padded[1:-1] > padded[2:]))
     return max((_refine(function, values, int(i)) for i in peaks), key=lambda found: found.value)
+
+
+def _check_not_flat(values: FloatArray) -> None:
+    """Refuse a profile that says nothing, as that of an identity matrix."""
+    if float(np.ptp(values)) > FLAT * (1.0 + float(np.abs(values).max())):
+        return
+    raise ConvergenceError(
+        "the model has the same likelihood at every heritability (it varies by "
+        f"{np.ptp(values):.1g} over the whole range), so that none can be estimated; expected a relationship matrix that "
+        "differs from the identity; check it, or test without a mixed model"
+    )
 
 
 def crossings(function: Function, maximum: Maximum, drop: float, known: FloatArray) -> FloatArray:

@@ -1,0 +1,285 @@
+"""The main job against the textbook, in every mode, and what must not change its results."""
+
+import gzip
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nextlmm.errors import InputError, OutputError, VariantError
+from nextlmm.run.options import GwasOptions
+from nextlmm.run.pipeline import gwas
+from nextlmm.testing import reference
+
+from .conftest import make_cohort, write_cohort
+
+CLOSE = {"rtol": 2e-5, "atol": 1e-6}
+"""Two searches for h2 agree to about 1e-6 of its standard error."""
+
+
+def run(files, **choices):
+    result = gwas(GwasOptions(**(files | choices)))
+    return result.tables["y"], result.document["traits"]["y"]
+
+
+def textbook(cohort, columns, *, test="wald", loco=False, own_h2=False, h2_per_chromosome=False):
+    """-log10 p, beta and se of some variants by the plain formulas."""
+    c = np.column_stack([np.ones(len(cohort.y)), cohort.covariate])
+    whole = reference.relationship_matrix(cohort.dosage[:, polymorphic(cohort)])
+    result = []
+    for j in columns:
+        x = cohort.dosage[:, j]
+        x = np.where(np.isnan(x), np.nanmean(x), x)
+        k = whole
+        if loco:
+            others = (cohort.chromosome != cohort.chromosome[j]) & polymorphic(cohort)
+            k = reference.relationship_matrix(cohort.dosage[:, others])
+        null = k if h2_per_chromosome else whole
+        h2 = h2_ml = None
+        if not own_h2:
+            h2 = reference.estimate_h2(cohort.y, c, null, reml=True)
+            h2_ml = reference.estimate_h2(cohort.y, c, null, reml=False)
+        r = reference.associate(x, cohort.y, c, k, test=test, h2=h2, h2_ml=h2_ml)
+        result.append((-np.log10(r.p_value), r.beta, r.standard_error))
+    return np.array(result)
+
+
+def polymorphic(cohort):
+    columns = np.arange(cohort.dosage.shape[1])
+    return (columns != 11) & (columns != 12)
+
+
+def numbers(table, columns):
+    names = ["neg_log_10_p_value", "beta", "standard_error"]
+    return table.select(names).to_numpy()[columns]
+
+
+COLUMNS = [0, 5, 90, 170, 239]
+
+
+@pytest.mark.parametrize("mode", ["dense", "hodlr"])
+@pytest.mark.parametrize("test", ["wald", "score", "lrt"])
+@pytest.mark.parametrize("loco", [False, True])
+def test_gwas__is_the_textbook(cohort, files, mode, test, loco):
+    table, facts = run(files, mode=mode, test=test, loco=loco)
+    expected = textbook(cohort, COLUMNS, test=test, loco=loco)
+    error = facts["certificate"].get("neg_log_10_p_error_max") or 0.0
+    np.testing.assert_allclose(
+        numbers(table, COLUMNS)[:, 0], expected[:, 0], rtol=2e-5, atol=1e-6 + error
+    )
+    if mode == "dense":
+        np.testing.assert_allclose(numbers(table, COLUMNS), expected, **CLOSE)
+
+
+@pytest.mark.parametrize("test", ["wald", "score", "lrt"])
+def test_gwas__own_h2_is_the_textbook(cohort, files, test):
+    table, _ = run(files, mode="dense", test=test, loco=False, per_variant_h2="always")
+    expected = textbook(cohort, COLUMNS, test=test, own_h2=True)
+    np.testing.assert_allclose(numbers(table, COLUMNS), expected, **CLOSE)
+
+
+def test_gwas__h2_per_chromosome_is_the_textbook(cohort, files):
+    table, facts = run(files, mode="dense", loco_h2="per-chromosome")
+    expected = textbook(cohort, COLUMNS, loco=True, h2_per_chromosome=True)
+    np.testing.assert_allclose(numbers(table, COLUMNS), expected, **CLOSE)
+    assert list(facts["h2_by_chromosome"]) == ["1", "2", "X"]
+
+
+@pytest.mark.parametrize("mode", ["dense", "hodlr"])
+def test_gwas__hits_get_their_own_h2_and_others_do_not(cohort, files, mode):
+    table, facts = run(files, mode=mode, loco=False, per_variant_h2="hits", hit_threshold=0.01)
+    shared, _ = run(files, mode=mode, loco=False)
+    hits = np.flatnonzero(shared["neg_log_10_p_value"].fill_null(0.0).to_numpy() > 2.0)
+    assert len(hits)
+    np.testing.assert_allclose(numbers(table, hits), textbook(cohort, hits, own_h2=True), **CLOSE)
+    rest = np.setdiff1d(np.arange(table.height), hits)
+    assert (table["beta"].to_numpy()[rest] == shared["beta"].to_numpy()[rest])[
+        ~np.isin(rest, [11, 12])
+    ].all()
+    assert facts["h2"] == pytest.approx(np.median(shared["h2"].drop_nulls()), abs=1e-6)
+
+
+@pytest.mark.parametrize("method", ["reml", "ml", "he"])
+def test_gwas__h2_of_every_method(cohort, files, method):
+    _, facts = run(files, mode="dense", method=method, loco=False)
+    c = np.column_stack([np.ones(len(cohort.y)), cohort.covariate])
+    k = reference.relationship_matrix(cohort.dosage[:, polymorphic(cohort)])
+    assert facts["method"] == method
+    if method == "he":
+        assert 0.0 <= facts["h2"] < 1.0
+        assert facts["h2_se"] > 0.0
+    else:
+        expected = reference.estimate_h2(cohort.y, c, k, reml=method == "reml")
+        assert facts["h2"] == pytest.approx(expected, abs=1e-5)
+    assert facts["sigma_g2"] / (facts["sigma_g2"] + facts["sigma_e2"]) == pytest.approx(facts["h2"])
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [{"rank": 4}, {"kl_tolerance": 4.0}, {"rank": 2, "method": "he"}, {"rank": 0, "test": "lrt"}],
+    ids=str,
+)
+def test_gwas__compressed_answers_are_inside_the_certificate(files, choices):
+    kind = {name: value for name, value in choices.items() if name in ("method", "test")}
+    exact, exact_facts = run(files, mode="dense", **kind)
+    table, facts = run(files, mode="hodlr", leaf_size=16, **choices)
+    certificate = facts["certificate"]
+    truth = exact["neg_log_10_p_value"].drop_nulls().to_numpy()
+    low = table["neg_log_10_p_value_low"].drop_nulls().to_numpy()
+    high = table["neg_log_10_p_value_high"].drop_nulls().to_numpy()
+    assert (low <= truth).all()
+    assert (truth <= high).all()
+    assert certificate["h2_exact"] == pytest.approx(exact_facts["h2"], abs=1e-6)
+    if "rank" in choices:
+        assert certificate["kl"] > 1e-6
+    else:
+        assert certificate["kl"] < choices["kl_tolerance"]
+        assert certificate["kl_scan_max"] < choices["kl_tolerance"]
+
+
+@pytest.mark.parametrize("mode", ["dense", "hodlr"])
+def test_gwas__order_of_samples_changes_nothing(cohort, files, tmp_path_factory, mode):
+    first, _ = run(files, mode=mode)
+    order = np.random.default_rng(3).permutation(len(cohort.y))
+    other = write_cohort(tmp_path_factory.mktemp("permuted"), cohort, order)
+    second, _ = run(other, mode=mode)
+    np.testing.assert_allclose(
+        numbers(second, COLUMNS), numbers(first, COLUMNS), rtol=1e-6, atol=1e-8
+    )
+
+
+def test_gwas__flipped_allele_flips_beta_alone(cohort, files, tmp_path_factory):
+    first, _ = run(files, mode="dense")
+    flipped = replace(cohort, dosage=2.0 - cohort.dosage)
+    second, _ = run(write_cohort(tmp_path_factory.mktemp("flipped"), flipped), mode="dense")
+    np.testing.assert_allclose(
+        numbers(second, COLUMNS), numbers(first, COLUMNS) * [1, -1, 1], rtol=1e-6, atol=1e-9
+    )
+
+
+def test_gwas__rescaled_trait_scales_beta_alone(cohort, files, tmp_path_factory):
+    first, facts = run(files, mode="dense")
+    scaled = replace(cohort, y=cohort.y * 1e6 + 5e5)
+    second, scaled_facts = run(
+        write_cohort(tmp_path_factory.mktemp("scaled"), scaled), mode="dense"
+    )
+    np.testing.assert_allclose(
+        numbers(second, COLUMNS), numbers(first, COLUMNS) * [1, 1e6, 1e6], rtol=1e-5, atol=1e-9
+    )
+    assert scaled_facts["h2"] == pytest.approx(facts["h2"], abs=1e-6)
+    assert scaled_facts["sigma_g2"] == pytest.approx(facts["sigma_g2"] * 1e12, rel=1e-5)
+
+
+def test_gwas__block_size_and_threads_change_nothing(files, monkeypatch):
+    first, _ = run(files, mode="dense")
+    monkeypatch.setattr("nextlmm.run.scan._BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr("nextlmm.run.scan._SMALLEST_BLOCK", 7)
+    second, _ = run(files, mode="dense", threads=1)
+    np.testing.assert_allclose(
+        numbers(second, COLUMNS), numbers(first, COLUMNS), rtol=1e-9, atol=1e-12
+    )
+
+
+def test_gwas__same_command_same_bytes(files, tmp_path):
+    run(files)
+    first = (tmp_path / "result.y.tsv.gz").read_bytes()
+    run(files)
+    assert (tmp_path / "result.y.tsv.gz").read_bytes() == first
+
+
+def test_gwas__a_trait_does_not_depend_on_the_other_traits(cohort, files, tmp_path):
+    alone, _ = run(files, mode="dense")
+    lines = (tmp_path / "traits.txt").read_text().splitlines()
+    rng = np.random.default_rng(0)
+    both = [f"{lines[0]} z"] + [
+        f"{line} {'NA' if i % 3 == 0 else rng.normal()}" for i, line in enumerate(lines[1:])
+    ]
+    (tmp_path / "traits.txt").write_text("\n".join(both) + "\n")
+    result = gwas(GwasOptions(**files, trait=("z", "y"), mode="dense"))
+    assert (result.tables["y"]["beta"].drop_nulls() == alone["beta"].drop_nulls()).all()
+    assert result.document["traits"]["z"]["n"] < result.document["traits"]["y"]["n"]
+
+
+def test_gwas__missing_traits_drop_the_sample_and_not_its_weight_in_k(cohort, tmp_path):
+    gone = (3, 50)
+    files = write_cohort(tmp_path, cohort, missing_traits=gone)
+    table, facts = run(files, mode="dense", loco=False)
+    assert facts["n"] == len(cohort.y) - 2
+    assert facts["samples"]["excluded"] == {"trait missing": 2}
+    stay = np.setdiff1d(np.arange(len(cohort.y)), gone)
+    z = cohort.dosage[:, polymorphic(cohort)]
+    z = np.where(np.isnan(z), np.nanmean(z, axis=0), z)
+    z = ((z - z.mean(axis=0)) / z.std(axis=0))[stay]
+    z = z - z.mean(axis=0)
+    k = z @ z.T
+    k *= len(stay) / np.trace(k)
+    c = np.column_stack([np.ones(len(stay)), cohort.covariate[stay]])
+    expected = reference.estimate_h2(cohort.y[stay], c, k, reml=True)
+    assert facts["h2"] == pytest.approx(expected, abs=1e-5)
+    assert (table["n"].to_numpy() <= len(stay)).all()
+
+
+def test_gwas__writes_what_it_returns(files, tmp_path):
+    table, facts = run(files)
+    with gzip.open(tmp_path / "result.y.tsv.gz", "rt") as handle:
+        rows = [line.rstrip("\n").split("\t") for line in handle]
+    assert rows[0][:8] == [
+        "chromosome",
+        "base_pair_location",
+        "effect_allele",
+        "other_allele",
+        "beta",
+        "standard_error",
+        "effect_allele_frequency",
+        "neg_log_10_p_value",
+    ]
+    assert len(rows) == table.height + 1
+    status = {row[rows[0].index("variant_id")]: row[rows[0].index("status")] for row in rows[1:]}
+    assert status["v11"] == "monomorphic"
+    assert status["v12"] == "all_missing"
+    assert rows[12][rows[0].index("beta")] == "#NA"
+    document = json.loads((tmp_path / "result.json").read_text())
+    assert document["traits"]["y"]["h2"] == facts["h2"]
+    assert document["traits"]["y"]["variants"]["status"]["ok"] == table.height - 2
+    assert set(document["inputs"]) == {"bed", "bim", "fam", "pheno", "covar"}
+    assert "certificate" in (tmp_path / "result.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("choices", "kind", "message"),
+    [
+        ({"bfile": "nowhere"}, InputError, "nowhere"),
+        ({"trait": ("hight",)}, InputError, "hight"),
+        ({"extract": "{folder}/ids.txt"}, VariantError, "none of the 240 variants"),
+        ({"out": "/nonexistent/folder/x"}, OutputError, "does not exist"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_gwas__a_failed_run_leaves_nothing(files, tmp_path, choices, kind, message):
+    (tmp_path / "ids.txt").write_text("no_such_variant\n")
+    choices = {name: _in(tmp_path, value) for name, value in choices.items()}
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(kind, match=message):
+        gwas(GwasOptions(**(files | choices)))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def _in(folder, value):
+    return value.replace("{folder}", str(folder)) if isinstance(value, str) else value
+
+
+def test_gwas__loco_on_one_chromosome_names_the_way_out(cohort, tmp_path):
+    single = replace(cohort, chromosome=np.full(len(cohort.chromosome), "4"))
+    files = write_cohort(tmp_path, single)
+    with pytest.raises(VariantError, match="--no-loco"):
+        gwas(GwasOptions(**files))
+    table, _ = run(files, loco=False)
+    assert table.height == cohort.dosage.shape[1]
+
+
+def test_gwas__table_keeps_the_order_of_the_genotypes(tmp_path):
+    cohort = make_cohort(m=60)
+    mixed = replace(cohort, chromosome=np.array(["1", "2"])[np.arange(60) % 2])
+    table, _ = run(write_cohort(tmp_path, mixed))
+    assert table["variant_id"].to_list() == [f"v{j}" for j in range(60)]
