@@ -66,8 +66,8 @@ def _check_not_flat(values: FloatArray) -> None:
         return
     raise ConvergenceError(
         "the model has the same likelihood at every heritability (it varies by "
-        f"{np.ptp(values):.1g} over the whole range), so that none can be estimated; expected a relationship matrix that "
-        "differs from the identity; check it, or test without a mixed model"
+        f"{np.ptp(values):.1g} over the whole range), so that none can be estimated; expected a "
+        "relationship matrix that differs from the identity; check it, or use a linear model"
     )
 
 
