@@ -36,8 +36,11 @@ LOCI = [
 ]
 
 
-@pytest.mark.parametrize("mode", ["hodlr", "dense"])
-@pytest.mark.parametrize("locus", LOCI, ids=str)
+CASES = [(locus, mode) for locus in LOCI for mode in ("hodlr", "dense")]
+CASES.remove((LOCI[-1], "hodlr"))  # minutes for every one of its 20 chromosomes
+
+
+@pytest.mark.parametrize(("locus", "mode"), CASES, ids=str)
 def test_gene_is_the_top_of_its_chromosome(locus, mode, tmp_path):
     cohort = COHORTS[locus.cohort]
     result = gwas(
