@@ -28,6 +28,7 @@ Test = Literal["wald", "score", "lrt"]
 OK, MONOMORPHIC, ALL_MISSING, COLLINEAR = "ok", "monomorphic", "all_missing", "collinear"
 
 COLLINEAR_TOLERANCE = 1e-10  # share of a variant's variance that the covariates may leave
+NEARLY_COLLINEAR = 1e-2  # share below which the covariates are projected out before whitening
 NEARLY_EXACT_FIT = 0.99  # share explained above which the residual is summed, not subtracted
 
 
@@ -173,21 +174,28 @@ def statistic(test: Test, sums: Sums, n: int, df: int) -> tuple[FloatArray, Floa
 
 
 def usable_columns(dosage: FloatArray, design: Design) -> tuple[FloatArray, np.ndarray]:
-    """Columns that can be tested, covariates projected out, and the status of all columns.
+    """Columns that can be tested, centred, and the status of all columns.
 
-    The returned array is (n, number of "ok"), float64 and new.
+    The returned array is (n, number of "ok"), float64 and new.  Columns that the covariates explain
+    almost whole are projected, so that what is left of them keeps its digits; the others are not,
+    since whitening is followed by a projection anyway.
     """
-    x = np.array(dosage, dtype=np.float64, order="F")
-    status = np.full(x.shape[1], OK, dtype=object)
-    missing = np.isnan(x).any(axis=0)
-    constant = ~missing & (x.min(axis=0) == x.max(axis=0))
+    low, high = np.min(dosage, axis=0), np.max(dosage, axis=0)
+    status = np.full(dosage.shape[1], OK, dtype=object)
+    missing, constant = np.isnan(low), low == high
     status[missing], status[constant] = ALL_MISSING, MONOMORPHIC
     if missing.any() or constant.any():
-        x = x[:, ~(missing | constant)]
-    x -= x.mean(axis=0)
+        dosage = dosage[:, ~(missing | constant)]
+    mean = dosage.mean(axis=0, dtype=np.float64)
+    x = np.subtract(dosage, mean, dtype=np.float64, order="F")
     variation = np.einsum("ij,ij->j", x, x)
-    x = design.project(x)
-    inside = np.einsum("ij,ij->j", x, x) <= COLLINEAR_TOLERANCE * variation
+    left = variation - np.sum((design.basis.T @ x) ** 2, axis=0)
+    near = np.flatnonzero(left < NEARLY_COLLINEAR * variation)
+    if not near.size:
+        return x, status
+    x[:, near] = design.project(x[:, near])
+    left[near] = np.einsum("ij,ij->j", x[:, near], x[:, near])
+    inside = left <= COLLINEAR_TOLERANCE * variation
     status[np.flatnonzero(status == OK)[inside]] = COLLINEAR
     return (x[:, ~inside] if inside.any() else x), status
 
