@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from scipy.sparse.linalg import ArpackNoConvergence
 
-from nextlmm.errors import NumericalError
+from nextlmm.errors import ConvergenceError, NumericalError
 from nextlmm.linalg.dense import DenseCovariance
 from nextlmm.linalg.spectral import spectral_covariance
+from nextlmm.lmm import haseman_elston as module
 from nextlmm.lmm.haseman_elston import haseman_elston
 
 from .cohorts import small_cohort
@@ -91,3 +93,13 @@ def test_haseman_elston__does_not_see_unrelated_samples():
     cohort = small_cohort(9, n=40)
     with pytest.raises(NumericalError, match="multiple of the identity"):
         haseman_elston(cohort.y, cohort.covariates, DenseCovariance(np.eye(40)), n_components=0)
+
+
+def test_haseman_elston__says_when_components_are_not_found(monkeypatch):
+    def fail(*_, **__):
+        raise ArpackNoConvergence("no convergence", np.ones(2), np.ones((40, 2)))
+
+    monkeypatch.setattr(module, "eigsh", fail)
+    cohort = small_cohort(9, n=40)
+    with pytest.raises(ConvergenceError, match=r"2 converged\)"):
+        haseman_elston(cohort.y, cohort.covariates, DenseCovariance(cohort.k))

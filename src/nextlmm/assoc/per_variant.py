@@ -19,6 +19,7 @@ rewritten with H^-1 A in place of differences of powers of H^-1, which lose digi
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from nextlmm.assoc.forms import IndexArray, Point, gram, pairs, profile_point
 from nextlmm.assoc.scan import (
@@ -39,8 +40,8 @@ from nextlmm.linalg.spectral import SpectralCovariance
 from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.likelihood import WhitenedTrait, whiten_trait
 from nextlmm.lmm.null import fit_null
+from nextlmm.lmm.profile import LOG_RATIO_LIMIT
 
-LOG_RATIO_LIMIT = 5.0 * float(np.log(10.0))  # variance ratios from 1e-5 to 1e5, as in GEMMA
 GRID = np.linspace(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT, 21)
 STEP_TOLERANCE = 1e-6  # in t; moves -log10 p by about as much
 MAX_STEPS = 60
@@ -104,7 +105,7 @@ def per_variant_model(
     """
     design = make_design(covariates)
     residual_df(design)
-    covariance.factor(weight=float(_h2(GRID[-1])))  # raises where any later weight would fail
+    covariance.factor(weight=float(expit(GRID[-1])))  # raises where any later weight would fail
     if test == "lrt" or (test == "score" and h2_ml is None):
         h2_ml = fit_null(y, covariates, covariance, method="ml").h2_ml
     null_h2 = 0.0 if h2_ml is None else h2_ml  # wald compares nothing with it
@@ -136,14 +137,14 @@ def per_variant_block(model: PerVariantModel, dosage: FloatArray) -> Association
     x = columns.T @ model.covariance.vectors
     n, df = model.design.n, residual_df(model.design)
     own = _maximise(model, x, reml=True)
-    h2, tested = _h2(own.t), own.sums
+    h2, tested = expit(own.t), own.sums
     if model.test == "score":
         scale = np.sqrt(model.null.h2 * model.covariance.values + (1.0 - model.null.h2))
         h2 = np.full(len(x), model.null.h2)
         tested = sums_of(model.null, x.T / scale[:, None])
     if model.test == "lrt":
         ml = _maximise(model, x, reml=False)
-        h2 = _h2(ml.t)
+        h2 = expit(ml.t)
         gain = ml.value - model.null.log_likelihood_ml
         chi2 = 2.0 * np.maximum(gain, 0.0)  # the models are nested: below 0 only by rounding
         neg_log_10_p = neg_log10_chi2_sf(chi2)
@@ -309,7 +310,3 @@ def _evaluate(model: PerVariantModel, x: FloatArray, t: FloatArray, *, reml: boo
         squared = np.einsum("bn,bn->b", weighted_x, x)
         grams.append(gram(w @ model.products, weighted_x @ columns, squared, model.pair))
     return profile_point(grams, logdet=logdet, traces=traces, n=len(columns), reml=reml)
-
-
-def _h2(t: FloatArray) -> FloatArray:
-    return np.asarray(1.0 / (1.0 + np.exp(-t)))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.special import expit
 
 from nextlmm.errors import TraitError, UsageError
 from nextlmm.linalg.covariance import Covariance, FloatArray
@@ -80,7 +81,7 @@ class _Profile:
 
     def _both(self, t: float) -> tuple[float, float]:
         if t not in self._values:
-            fit = self.fit(_h2(t))
+            fit = self.fit(float(expit(t)))
             self._values[t] = (fit.log_likelihood_reml, fit.log_likelihood_ml)
         return self._values[t]
 
@@ -135,18 +136,18 @@ def _given(profile: _Profile, method: Method, h2: float) -> NullModel:
 def _estimated(profile: _Profile, method: Method) -> NullModel:
     reml, ml = maximise(profile.reml), maximise(profile.ml)
     best, function = (ml, profile.ml) if method == "ml" else (reml, profile.reml)
-    fit = profile.fit(_h2(best.t))
+    fit = profile.fit(float(expit(best.t)))
     known = np.append(profile.positions(), best.t)
     low, high = crossings(function, best, DROP_95, known)
-    points = tuple((_h2(t), function(t)) for t in profile.positions())
+    points = tuple((float(expit(t)), function(t)) for t in profile.positions())
     return _null_model(
         fit,
         method,
-        h2_reml=_h2(reml.t),
-        h2_ml=_h2(ml.t),
+        h2_reml=float(expit(reml.t)),
+        h2_ml=float(expit(ml.t)),
         profile=points,
         best=best,
-        interval=(_h2(low), _h2(high)),
+        interval=(float(expit(low)), float(expit(high))),
     )
 
 
@@ -221,8 +222,3 @@ def checked_trait(y: FloatArray, design: Design) -> FloatArray:
             "that the covariates do not explain; check the trait's column"
         )
     return y
-
-
-def _h2(t: float) -> float:
-    """h2 of t = log(h2 / (1 - h2)), exact at the infinities."""
-    return float(1.0 / (1.0 + np.exp(-t))) if t > -700.0 else 0.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import Polynomial
 from scipy import optimize
+from scipy.special import expit
 
 from nextlmm.errors import ConvergenceError
 from nextlmm.linalg.covariance import FloatArray
@@ -119,7 +120,7 @@ def _polish(function: Function, centre: int) -> Maximum:
             return Maximum(t, function(t), curvature / STEP**2, None)
         centre += round(move)
     raise ConvergenceError(
-        f"the profile likelihood has no clear maximum near h2 = {_h2(STEP * centre):.6g} after "
+        f"the profile likelihood has no clear maximum near h2 = {expit(STEP * centre):.6g} after "
         f"{MAX_MOVES} attempts; expected a smooth curve; check the relationship matrix, or use "
         "the method of moments"
     )
@@ -135,7 +136,3 @@ def _peak_of_polynomial(values: FloatArray) -> tuple[float, float]:
     real = np.append(real[np.abs(real) <= half], at[np.argmax(values)])
     best = float(real[np.argmax(curve(real))])
     return best, float(curve.deriv(2)(best))
-
-
-def _h2(t: float) -> float:
-    return float(1.0 / (1.0 + np.exp(-t)))
