@@ -45,16 +45,18 @@ def test_a_single_trait_may_be_a_string() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("changes", "names"),
     [
-        ({}, 0.1),
-        ({"kl_tolerance": 0.01}, 0.01),
-        ({"rank": 8}, None),
-        ({"mode": "dense"}, None),
+        ({}, []),
+        ({"rank": 8, "kl_tolerance": 0.1}, []),
+        ({"mode": "dense"}, []),
     ],
 )
-def test_effective_kl_tolerance(changes: dict[str, Any], expected: float | None) -> None:
-    assert make(**changes).effective_kl_tolerance == expected
+def test_without_effect__names_what_dense_mode_ignores(
+    changes: dict[str, Any], names: list[str]
+) -> None:
+    sentences = make(**changes).without_effect
+    assert [sentence.split()[0] for sentence in sentences] == names
 
 
 @pytest.mark.parametrize(
@@ -84,9 +86,6 @@ def test_effective_kl_tolerance(changes: dict[str, Any], expected: float | None)
         ({"seed": -1}, "--seed is -1"),
         ({"per_variant_h2": "always"}, "--mode dense"),
         ({"per_variant_h2": "hits", "method": "he"}, "--method reml"),
-        ({"rank": 3, "kl_tolerance": 0.1}, "only one of them"),
-        ({"mode": "dense", "rank": 3}, "--rank steers"),
-        ({"mode": "dense", "kl_tolerance": 0.2}, "--kl-tolerance steers"),
         ({"loco": False, "loco_h2": "per-chromosome"}, "--no-loco"),
         ({"covar_name": "age"}, "--covar FILE"),
         ({"out": "results/"}, "results/gwas"),

@@ -15,6 +15,7 @@ from scipy.sparse import linalg as sparse_linalg
 
 from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
 from nextlmm.linalg.dense import CholeskyFactor
+from nextlmm.linalg.threads import few_threads
 
 _ALL_EIGENVALUES = 512
 """Up to this many rows all eigenvalues are computed; above, the two extreme ones."""
@@ -47,6 +48,11 @@ def measure_divergence(approximate: CovarianceFactor, exact: CholeskyFactor) -> 
     Cost: one solve with n right-hand sides in blocks, and about a hundred with one; no new (n, n)
     array unless n is at most 512.
     """
+    with few_threads(exact.n):
+        return _measure(approximate, exact)
+
+
+def _measure(approximate: CovarianceFactor, exact: CholeskyFactor) -> Divergence:
     n = exact.n
     trace = sum(
         float(np.sum(approximate.whiten(exact.lower[:, at : at + _BLOCK]) ** 2))

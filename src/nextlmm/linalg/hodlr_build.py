@@ -26,6 +26,7 @@ from nextlmm.linalg.hodlr import (
     whiten_pair_transposed,
 )
 from nextlmm.linalg.subspace import dominant_eigenvectors
+from nextlmm.linalg.threads import few_threads
 from nextlmm.linalg.tree import ClusterTree, Node
 
 _FIRST_COLUMNS = 8
@@ -96,7 +97,8 @@ class HodlrCovariance(Covariance):
         """
         if weight == self.weight:
             return self.built
-        return _recore(_Blocks(self.exact, weight), self.built, 0)
+        with few_threads(self.n):
+            return _recore(_Blocks(self.exact, weight), self.built, 0)
 
 
 def hodlr_covariance(
@@ -113,7 +115,8 @@ def hodlr_covariance(
     of each node that is tried, at most about 4/3 of that of the whole matrix, and the same storage.
     """
     root = tree.root if isinstance(tree, ClusterTree) else tree
-    built = _Builder(_Blocks(k, weight), budget, root, seed).build(root, 0)
+    with few_threads(len(k)):
+        built = _Builder(_Blocks(k, weight), budget, root, seed).build(root, 0)
     return HodlrCovariance(k, weight, built.factor)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.subspace import dominant_eigenvectors
+from nextlmm.linalg.threads import few_threads
 from nextlmm.linalg.tree import ClusterTree, Node
 
 _COMPONENTS = 20
@@ -25,8 +26,9 @@ def cluster_tree(k: FloatArray, *, leaf_size: int, seed: int = 0) -> ClusterTree
 
     Cost: about 120 products of ``k`` with a vector and one pass over its entries.
     """
-    values, vectors = components(k, min(_COMPONENTS, max(1, len(k) // 10)), seed=seed)
-    group = tied_groups(k, values, vectors, largest=leaf_size)
+    with few_threads(len(k)):
+        values, vectors = components(k, min(_COMPONENTS, max(1, len(k) // 10)), seed=seed)
+        group = tied_groups(k, values, vectors, largest=leaf_size)
     return bisect(vectors * np.sqrt(values), group, leaf_size=leaf_size)
 
 

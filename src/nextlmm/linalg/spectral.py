@@ -7,6 +7,7 @@ from scipy import linalg
 
 from nextlmm.errors import NotPositiveDefiniteError
 from nextlmm.linalg.covariance import Covariance, CovarianceFactor, FloatArray
+from nextlmm.linalg.threads import few_threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,8 @@ def spectral_covariance(k: FloatArray, *, overwrite: bool = False) -> SpectralCo
     Cost: about 9 n^3 operations and one (n, n) array for the eigenvectors; ``overwrite`` lets the
     storage of ``k`` be reused.
     """
-    values, vectors = linalg.eigh(k, driver="evd", overwrite_a=overwrite, check_finite=False)
+    with few_threads(len(k)):
+        values, vectors = linalg.eigh(k, driver="evd", overwrite_a=overwrite, check_finite=False)
     return SpectralCovariance(np.asarray(values), np.asarray(vectors))
 
 

@@ -44,7 +44,7 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
     """The entry of one trait under "traits"."""
     cohort, analysis = result.cohort, result.analysis
     null = analysis.null
-    warnings = [*cohort.warnings, *null.warnings]
+    warnings = [*options.without_effect, *cohort.warnings, *null.warnings]
     facts: dict[str, Any] = {
         "n": null.n,
         "n_covariates": null.n_covariates,

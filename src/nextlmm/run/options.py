@@ -105,7 +105,8 @@ class GwasOptions:
         Largest KL divergence from the exact model that the compression may cost. 0.1 unless
         --rank is given.
     rank
-        Compress with this rank at every level instead of within a tolerance.
+        Largest rank of a compressed block. Alone it is used at every level; with --kl-tolerance
+        it is a cap, which wins.
     leaf_size
         Largest number of samples in a block that is kept exact.
     maf
@@ -176,11 +177,16 @@ class GwasOptions:
         _check_combinations(self)
 
     @property
-    def effective_kl_tolerance(self) -> float | None:
-        """KL divergence to stay below; None where the rank is fixed or the matrix exact."""
-        if self.mode == "dense" or self.rank is not None:
-            return None
-        return DEFAULT_KL_TOLERANCE if self.kl_tolerance is None else self.kl_tolerance
+    def without_effect(self) -> tuple[str, ...]:
+        """Return a sentence for every option that was given and that this run does not use."""
+        if self.mode != "dense":
+            return ()
+        given = [name for name in ("rank", "kl_tolerance") if getattr(self, name) is not None]
+        return tuple(
+            f"{flag(name)} has no effect: it steers the compression, and --mode dense does not "
+            "compress."
+            for name in given
+        )
 
     def to_arguments(self) -> list[str]:
         """Return the arguments of ``nextlmm gwas`` for these options, leaving out defaults."""
@@ -309,7 +315,7 @@ def _check_integer(options: GwasOptions, name: str, lowest: int) -> None:
 
 
 def _check_combinations(options: GwasOptions) -> None:
-    """Refuse options that contradict each other or would silently have no effect."""
+    """Refuse options that contradict each other."""
     if options.mode == "hodlr" and options.per_variant_h2 == "always":
         raise UsageError(
             "--per-variant-h2 always needs the exact matrix, because every variant has its own "
@@ -319,16 +325,6 @@ def _check_combinations(options: GwasOptions) -> None:
         raise UsageError(
             f"--per-variant-h2 {options.per_variant_h2} re-estimates the heritability by "
             "likelihood, but --method he estimates it by regression; use --method reml or ml."
-        )
-    if options.rank is not None and options.kl_tolerance is not None:
-        raise UsageError(
-            "--rank and --kl-tolerance are two ways to set the same ranks; give only one of them."
-        )
-    if options.mode == "dense" and (options.rank is not None or options.kl_tolerance is not None):
-        name = "rank" if options.rank is not None else "kl_tolerance"
-        raise UsageError(
-            f"{flag(name)} steers the compression, but --mode dense does not compress; "
-            "leave one of them out."
         )
     if options.loco_h2 == "per-chromosome" and not options.loco:
         raise UsageError(

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -68,7 +69,7 @@ def gwas(options: GwasOptions, progress: Progress | None = None) -> GwasRun:
     """
     listener = progress or Silent()
     threads = options.threads or _available_threads()
-    begin = time.perf_counter()
+    begin, started = time.perf_counter(), datetime.now(UTC)
     with threadpool_limits(options.threads):
         inputs = _read_inputs(options)
         cohorts = [_align(inputs, options, name) for name in options.trait or (None,)]
@@ -91,6 +92,7 @@ def gwas(options: GwasOptions, progress: Progress | None = None) -> GwasRun:
             options=options.to_dict(),
             inputs=hash_inputs(paths, progress=listener),
             threads=threads,
+            started=started,
         )
         document |= run_facts(inputs.source, cohorts)
         document["traits"] = {
