@@ -123,7 +123,7 @@ def make_table() -> Callable[..., pl.DataFrame]:
                 "n": np.full(n, 100),
                 "status": ["ok"] * n,
                 "h2": np.full(n, 0.5),
-                "chi2": rng.random(n),
+                "statistic": rng.random(n),
             }
         )
 

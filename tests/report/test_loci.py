@@ -21,7 +21,7 @@ def table(*rows: tuple[str, int, float | None]) -> pl.DataFrame:
             "status": ["ok"] * n,
             "n": np.full(n, 9),
             **dict.fromkeys(
-                ("beta", "standard_error", "effect_allele_frequency", "h2", "chi2"), filler
+                ("beta", "standard_error", "effect_allele_frequency", "h2", "statistic"), filler
             ),
         }
     )

@@ -44,7 +44,12 @@ RESULT_COLUMNS = (
         "ok; or why the variant has no result: monomorphic, all_missing or collinear",
     ),
     Column("h2", pl.Float64(), "heritability at which the variant was tested"),
-    Column("chi2", pl.Float64(), "chi-square of one degree of freedom with the same p-value"),
+    Column(
+        "statistic",
+        pl.Float64(),
+        "test statistic: F with 1 and n - c - 1 degrees of freedom (Wald, score), or chi-square "
+        "with 1 (likelihood ratio)",
+    ),
 )
 
 BOUND_COLUMNS = (

@@ -144,8 +144,9 @@ def _table(problem: Problem, scans: list[Scan]) -> pl.DataFrame:
         "variant_id": rows.variant_id,
         "n": problem.summary.n_called[variants],
     }
-    for name in ("beta", "standard_error", "neg_log_10_p_value", "status", "h2", "chi2"):
+    for name in ("beta", "standard_error", "neg_log_10_p_value", "status", "h2"):
         columns[name] = joined(name)
+    columns["statistic"] = joined("chi2")
     if scans[0].columns.log_p_low is not None:
         columns["neg_log_10_p_value_low"] = joined("log_p_low")
         columns["neg_log_10_p_value_high"] = joined("log_p_high")
