@@ -1,0 +1,77 @@
+"""The bound on every variant's exact test holds, whatever the approximation and the variant."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextlmm.assoc.bound import scan_bound
+from nextlmm.assoc.scan import scan_model, test_block
+from nextlmm.linalg.dense import DenseCovariance
+from nextlmm.linalg.divergence import measure_divergence
+from nextlmm.linalg.hodlr_build import Budget, hodlr_covariance
+from nextlmm.linalg.tree import balanced_tree
+
+
+def cohort(seed, n=40, m=60):
+    """K with two populations and pairs of relatives, trait, covariates and variants."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(n, m)) + rng.normal(size=(2, m))[np.arange(n) % 2]
+    z[::4] = (z[::4] + z[1::4]) / np.sqrt(2.0)
+    z -= z.mean(axis=0)
+    k = z @ z.T
+    k *= n / np.trace(k)
+    y = z @ rng.normal(size=m) / np.sqrt(m) + rng.normal(size=n)
+    c = np.column_stack([np.ones(n), rng.normal(size=n)])
+    x = np.column_stack([z[:, :20], rng.binomial(2, 0.3, (n, 10)), y + 0.1 * rng.normal(size=n)])
+    return k, y, c, x
+
+
+def bound_and_truth(seed, *, test, rank, h2, exact_h2):
+    k, y, c, x = cohort(seed)
+    compressed = hodlr_covariance(k, balanced_tree(len(y), 8), Budget(rank=rank), weight=h2)
+    approximate = scan_model(y, c, compressed, h2=h2, h2_ml=h2, test=test)
+    exact = scan_model(y, c, DenseCovariance(k), h2=exact_h2, h2_ml=exact_h2, test=test)
+    factor = DenseCovariance(k).factor(exact_h2)
+    divergence = measure_divergence(approximate.tested.factor, factor)
+    bound = scan_bound(approximate, factor, exact.tested.trait, divergence)
+    return bound, test_block(approximate, x), test_block(exact, x)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 100_000),
+    test=st.sampled_from(["wald", "score", "lrt"]),
+    rank=st.integers(0, 6),
+    h2=st.floats(0.02, 0.98),
+    shift=st.floats(-0.2, 0.2),
+)
+def test_interval__holds_the_exact_answer(seed, test, rank, h2, shift):
+    exact_h2 = min(max(h2 + shift, 0.01), 0.99)
+    bound, approximate, exact = bound_and_truth(
+        seed, test=test, rank=rank, h2=h2, exact_h2=exact_h2
+    )
+    low, high = bound.interval(approximate.chi2)
+    assert (low <= exact.neg_log_10_p_value).all()
+    assert (exact.neg_log_10_p_value <= high).all()
+    assert bound.z_error >= 0.0
+
+
+@pytest.mark.parametrize("test", ["wald", "score", "lrt"])
+def test_interval__closes_on_the_answer_when_nothing_is_approximated(test):
+    bound, approximate, exact = bound_and_truth(1, test=test, rank=40, h2=0.5, exact_h2=0.5)
+    low, high = bound.interval(approximate.chi2)
+    np.testing.assert_allclose(low, exact.neg_log_10_p_value, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(high, exact.neg_log_10_p_value, rtol=1e-5, atol=1e-5)
+
+
+def test_interval__untested_variants_stay_untested():
+    bound, _, _ = bound_and_truth(1, test="wald", rank=2, h2=0.5, exact_h2=0.5)
+    low, high = bound.interval(np.array([np.nan, 1.0]))
+    assert np.isnan([low[0], high[0]]).all()
+    assert low[1] <= high[1]
+
+
+def test_interval__is_infinite_where_a_perfect_fit_cannot_be_excluded():
+    bound, _, _ = bound_and_truth(1, test="wald", rank=0, h2=0.9, exact_h2=0.9)
+    assert bound.interval(np.array([1e6]))[1][0] == np.inf
