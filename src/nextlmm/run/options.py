@@ -85,7 +85,9 @@ class GwasOptions:
         Form of the relationship matrix: hodlr compresses it and certifies how close the model
         is to the exact one, dense keeps it exact.
     test
-        Test of a variant. Effects and standard errors are the Wald test's in every case.
+        Test of a variant. The Wald test uses the heritability of --method; score and likelihood
+        ratio compare likelihoods and use the ML estimate, as GEMMA does. Effects and standard
+        errors are the Wald test's in every case.
     method
         How the heritability is estimated: restricted maximum likelihood, maximum likelihood, or
         Haseman-Elston regression.
