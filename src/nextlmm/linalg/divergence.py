@@ -46,10 +46,17 @@ def measure_divergence(approximate: CovarianceFactor, exact: CholeskyFactor) -> 
     """Compare a factor with the Cholesky factor of the exact matrix, in the same order of rows.
 
     Cost: one solve with n right-hand sides in blocks, and about a hundred with one; no new (n, n)
-    array unless n is at most 512.
+    array unless n is at most 512.  A factor compared with itself costs one solve.
     """
+    if approximate is exact:
+        return _no_divergence(exact)
     with few_threads(exact.n):
         return _measure(approximate, exact)
+
+
+def _no_divergence(exact: CholeskyFactor) -> Divergence:
+    """S is the identity by definition; what rounding leaves of it shows in the residual."""
+    return Divergence(0.0, _rounding(exact), 0.0, 1.0, 1.0, _relative_residual(exact, exact))
 
 
 def _measure(approximate: CovarianceFactor, exact: CholeskyFactor) -> Divergence:
@@ -60,7 +67,7 @@ def _measure(approximate: CovarianceFactor, exact: CholeskyFactor) -> Divergence
     )
     logdet_error = approximate.logdet - exact.logdet
     kl = (trace - n + logdet_error) / 2.0
-    rounding = float(np.finfo(np.float64).eps) * n * max(1.0, abs(exact.logdet) / n)
+    rounding = _rounding(exact)
     low, high = _within(_extreme_eigenvalues(approximate, exact), kl + rounding)
     return Divergence(
         kl=kl,
@@ -91,6 +98,11 @@ def ratio_bounds(kl: float) -> tuple[float, float]:
     low = optimize.brentq(excess, -2.0 * kl - 2.0, 0.0, xtol=1e-14)
     high = optimize.brentq(excess, 0.0, np.log1p(2.0 * kl + 2.0 * np.sqrt(2.0 * kl) + 1.0))
     return float(np.exp(low)), float(np.exp(high))
+
+
+def _rounding(exact: CholeskyFactor) -> float:
+    """Size of the rounding error of a divergence: n terms, and a log-determinant."""
+    return float(np.finfo(np.float64).eps) * max(float(exact.n), abs(exact.logdet))
 
 
 def _within(extremes: tuple[float, float], kl: float) -> tuple[float, float]:
