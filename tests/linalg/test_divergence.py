@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from nextlmm.linalg import divergence as module
 from nextlmm.linalg.dense import CholeskyFactor, DenseCovariance, cholesky_in_place
-from nextlmm.linalg.divergence import measure_divergence, ratio_bounds
+from nextlmm.linalg.divergence import measure_divergence, ratio_bounds, relative_residual
 from nextlmm.linalg.hodlr_build import Budget, divergence_of, hodlr_covariance
+from nextlmm.linalg.spectral import spectral_covariance
 from nextlmm.linalg.tree import balanced_tree
 
 from .conftest import structured
@@ -75,6 +76,19 @@ def test_ratio_bounds__reach_but_do_not_exceed_the_divergence(kl):
     if low > 1e-290:
         assert divergence_of(np.array([low]))[0] == pytest.approx(2.0 * kl, rel=1e-3)
     assert divergence_of(np.array([high]))[0] == pytest.approx(2.0 * kl, rel=1e-3)
+
+
+@pytest.mark.parametrize("make", [DenseCovariance, spectral_covariance], ids=["dense", "spectral"])
+def test_relative_residual__of_an_exact_covariance_is_rounding(make):
+    assert 0.0 < relative_residual(make(structured()), 0.7) < 1e-12
+
+
+def test_relative_residual__of_a_poor_factor_is_large():
+    class Poor(DenseCovariance):
+        def factor(self, weight):
+            return DenseCovariance(np.eye(self.n)).factor(weight)
+
+    assert relative_residual(Poor(structured()), 0.7) > 0.1
 
 
 def test_cholesky_in_place__is_the_factor():

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import linalg, optimize
 from scipy.sparse import linalg as sparse_linalg
 
-from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
+from nextlmm.linalg.covariance import Covariance, CovarianceFactor, FloatArray
 from nextlmm.linalg.dense import CholeskyFactor
 from nextlmm.linalg.threads import few_threads
 
@@ -77,6 +77,14 @@ def _measure(approximate: CovarianceFactor, exact: CholeskyFactor) -> Divergence
         ratio_high=high,
         relative_residual=_relative_residual(approximate, exact),
     )
+
+
+def relative_residual(covariance: Covariance, weight: float) -> float:
+    """||Sigma x - b|| / ||b|| for x from the factor of ``covariance`` and b of random signs."""
+    b = _signs(covariance.n)
+    x = covariance.factor(weight).solve(b)
+    residual = weight * covariance.matmul(x) + (1.0 - weight) * x - b
+    return float(np.linalg.norm(residual) / np.linalg.norm(b))
 
 
 def ratio_bounds(kl: float) -> tuple[float, float]:
@@ -149,6 +157,10 @@ def _apply(approximate: CovarianceFactor, exact: CholeskyFactor, v: FloatArray) 
 
 
 def _relative_residual(approximate: CovarianceFactor, exact: CholeskyFactor) -> float:
-    b = np.random.default_rng(exact.n).choice([-1.0, 1.0], exact.n)
+    b = _signs(exact.n)
     residual = exact.matmul(approximate.solve(b)) - b
     return float(np.linalg.norm(residual) / np.linalg.norm(b))
+
+
+def _signs(n: int) -> FloatArray:
+    return np.random.default_rng(n).choice([-1.0, 1.0], n)

@@ -20,7 +20,7 @@ W W' is positive definite whatever was left out of P, because diag(core) is a pr
 positive definite matrix; its off-diagonal blocks have rank r.  All arrays are in tree order.
 
 Source: scaling before truncation as in Xia and Xin 2017; the projected core and its divergence
-identity are derived in the documentation, "Factorisation".
+identity are derived in docs/method.md.
 """
 
 from collections.abc import Iterator

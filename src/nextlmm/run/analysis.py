@@ -115,7 +115,7 @@ def _fits(
 def _certificate(whole: Fitted, scans: list[Scan]) -> dict[str, Any]:
     parts = [scan.certificate for scan in scans if scan.certificate is not None]
     if whole.exact is None or not parts:
-        return exact_certificate(8 * whole.covariance.n**2)
+        return exact_certificate(whole)
     errors = [
         widest(scan.columns.neg_log_10_p_value, scan.columns.log_p_low, scan.columns.log_p_high)
         for scan in scans
