@@ -124,7 +124,7 @@ def _chromosome(
 def _trait(rng: np.random.Generator, dosages: NDArray[np.float32]) -> NDArray[np.float64]:
     n, m = dosages.shape
     causal = rng.choice(m, size=max(1, int(SHARE_CAUSAL * m)), replace=False)
-    genetic = dosages[:, causal] @ rng.standard_t(3, size=len(causal))
+    genetic = dosages[:, causal] @ rng.laplace(size=len(causal))
     genetic = (genetic - genetic.mean()) / genetic.std()
     residual = rng.normal(size=n)
     return np.asarray(np.sqrt(HERITABILITY) * genetic + np.sqrt(1 - HERITABILITY) * residual)

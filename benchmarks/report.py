@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 START_UP = "start-up"
 SIMULATED = "simulated"
@@ -12,6 +13,8 @@ COSTS = {"wall_s": "time", "cpu_s": "processor time", "peak_bytes": "peak memory
 MIB = 2**20
 BYTES_PER_ENTRY = 8
 FEWEST_SIZES = 4
+
+FloatArray = NDArray[np.float64]
 
 
 def markdown(rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], *, smoke: bool) -> str:
@@ -99,7 +102,7 @@ def _costs(part: pl.DataFrame) -> Iterator[str]:
             f"{row['cpu_s']:.2f}",
             f"{row['cpu_s'] / row['wall_s']:.2f}",
             f"{row['peak_bytes'] / MIB:.0f}",
-            f"{peer[0] / row['wall_s']:.1f}" if len(peer) else "",
+            f"{peer[0] / row['wall_s']:.2f}" if len(peer) else "",
             _difference(row),
         )
 
@@ -142,16 +145,24 @@ def _exponent(costs: pl.DataFrame, name: str) -> str:
 
 
 def _memory(medians: pl.DataFrame) -> Iterator[str]:
-    """Peak memory above start-up, counted in matrices of n x n double precision numbers."""
-    yield "Peak memory above that of the start-up cohort, in matrices of n by n doubles."
+    """Peak memory by size, and how many n by n matrices it grows by."""
+    simulated = medians.filter(pl.col("task").str.starts_with(SIMULATED))
+    sizes = simulated["task"].unique(maintain_order=True)
+    yield "Peak memory in MiB, and the fit of a fixed part plus a number of n by n double matrices."
     yield ""
-    programs = medians["program"].unique(maintain_order=True)
-    tables = {program: _above_start_up(medians, program) for program in programs}
-    yield from _header("samples", "one matrix, MiB", *tables)
-    for row, n in enumerate(tables[programs[0]]["n"]):
-        matrix = BYTES_PER_ENTRY * n * n
-        counts = (table["peak_bytes"][row] / matrix for table in tables.values())
-        yield _line(f"{n:,}", f"{matrix / MIB:.1f}", *(f"{count:.1f}" for count in counts))
+    yield from _header("program", *sizes, "fixed, MiB", "matrices")
+    for (program,), part in simulated.group_by("program", maintain_order=True):
+        peaks = part["peak_bytes"].to_numpy()
+        matrix = BYTES_PER_ENTRY * part["n"].to_numpy().astype(np.float64) ** 2
+        cells = [f"{peak / MIB:.0f}" for peak in peaks]
+        yield _line(program, *cells, *_fixed_and_matrices(matrix, peaks))
+
+
+def _fixed_and_matrices(matrix: FloatArray, peaks: FloatArray) -> tuple[str, str]:
+    if len(peaks) < FEWEST_SIZES:
+        return "", ""
+    matrices, fixed = np.polyfit(matrix, peaks, 1)
+    return f"{fixed / MIB:.0f}", f"{matrices:.1f}"
 
 
 def _header(*names: str) -> Iterator[str]:
