@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from nextlmm.errors import NotPositiveDefiniteError
+from nextlmm.errors import NotPositiveDefiniteError, NumericalError
 from nextlmm.linalg.dense import DenseCovariance, weighted_with_identity
-from nextlmm.linalg.hodlr_build import Budget, hodlr_covariance
-from nextlmm.linalg.spectral import SpectralCovariance, spectral_covariance
+from nextlmm.linalg.hodlr_build import Budget, HodlrCovariance, hodlr_covariance
+from nextlmm.linalg.spectral import spectral_covariance
 from nextlmm.linalg.tree import balanced_tree
+from nextlmm.linalg.tridiagonal import tridiagonal_covariance
 
 EPS = np.finfo(float).eps
 WEIGHT = 0.6
@@ -20,6 +21,7 @@ def exact_tree_covariance(k):
 COVARIANCES = {
     "dense": DenseCovariance,
     "spectral": spectral_covariance,
+    "tridiagonal": tridiagonal_covariance,
     "hodlr": exact_tree_covariance,
 }
 
@@ -55,7 +57,7 @@ def check_factor(factor, sigma):
 
 
 def test_factor__conforms_to_the_array_it_stands_for(covariance):
-    if isinstance(covariance, DenseCovariance | SpectralCovariance):
+    if not isinstance(covariance, HodlrCovariance):
         sigma = weighted_with_identity(covariance.to_dense(), WEIGHT)
     else:
         sigma = covariance.built.to_dense()
@@ -81,11 +83,27 @@ def test_factor__leaves_its_input_alone(k):
     assert (k == before).all()
 
 
-@pytest.mark.parametrize("make", [DenseCovariance, spectral_covariance], ids=["dense", "spectral"])
+@pytest.mark.parametrize("make", [DenseCovariance, spectral_covariance, tridiagonal_covariance])
 def test_factor__refuses_a_matrix_that_is_not_positive_definite(make):
     k = np.diag([3.0, 1.0, -1.0])
     with pytest.raises(NotPositiveDefiniteError, match="not positive definite"):
         make(k).factor(0.9)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("make", [DenseCovariance, spectral_covariance, tridiagonal_covariance])
+def test_factor__of_very_few_rows(make, n):
+    z = np.random.default_rng(n).normal(size=(n, 9))
+    k = np.asfortranarray(z @ z.T / 9)
+    check_factor(make(k).factor(WEIGHT), weighted_with_identity(k, WEIGHT))
+
+
+def test_hodlr__built_at_weight_0_says_nothing_of_k():
+    covariance = hodlr_covariance(np.eye(20), balanced_tree(20, 8), Budget(rank=2), weight=0.0)
+    np.testing.assert_allclose(covariance.factor(0.0).to_dense(), np.eye(20), atol=1e-14)
+    for refused in (lambda: covariance.matmul(np.ones(20)), covariance.diagonal):
+        with pytest.raises(NumericalError, match="says nothing of K"):
+            refused()
 
 
 def test_hodlr__refuses_a_matrix_that_is_not_positive_definite():

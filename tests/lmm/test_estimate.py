@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from nextlmm.errors import ConvergenceError
 from nextlmm.linalg.dense import DenseCovariance
 from nextlmm.linalg.hodlr_build import Budget
 from nextlmm.linalg.ordering import cluster_tree
@@ -69,8 +68,9 @@ def test_estimate_null_hodlr__a_trait_without_heritability_ends_at_the_boundary(
 def test_estimate_null_hodlr__says_when_it_does_not_settle(monkeypatch):
     y, c, k, tree = cohort()
     monkeypatch.setattr(module, "_MOST_BUILDS", 1)
-    with pytest.raises(ConvergenceError, match="still moves after 1 builds"):
-        estimate_null_hodlr(y, c, k, tree, budget=Budget(rank=2), method="reml")
+    fit = estimate_null_hodlr(y, c, k, tree, budget=Budget(rank=2), method="reml")
+    assert fit.h2_movement == pytest.approx(abs(fit.null.h2 - 0.5))
+    assert any("too coarse" in sentence for sentence in fit.null.warnings)
 
 
 def test_estimate_null__moments_outside_the_range_are_flagged():

@@ -7,6 +7,7 @@ Sigma into one with covariance I.  Nothing in this package knows what K is about
     covariance.py   what a covariance and its factor can do
     dense.py        K as an array, W the Cholesky factor            (the specification)
     spectral.py     K as eigenvalues and eigenvectors, W for every w at once
+    tridiagonal.py  K as a tridiagonal matrix, for likelihoods at many w
     tree.py         a permutation of the indices and a binary tree of ranges
     ordering.py     the tree that makes off-diagonal blocks low-rank
     subspace.py     dominant eigenvectors of an operator

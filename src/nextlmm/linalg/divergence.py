@@ -60,23 +60,39 @@ def _no_divergence(exact: CholeskyFactor) -> Divergence:
 
 
 def _measure(approximate: CovarianceFactor, exact: CholeskyFactor) -> Divergence:
+    rounding = _rounding(exact)
+    if exact.n <= _ALL_EIGENVALUES:
+        excess = _all_eigenvalues(approximate, exact) - 1.0
+        kl = float(np.sum(excess - np.log1p(excess))) / 2.0  # a sum of terms that are not negative
+        margin = exact.n * float(np.finfo(np.float64).eps)
+        extremes = (1.0 + float(excess.min()), 1.0 + float(excess.max()))
+    else:
+        kl = max(0.0, _trace_formula(approximate, exact))  # below 0 only by rounding
+        margin = 10.0 * _LANCZOS_TOLERANCE
+        extremes = _extreme_eigenvalues(approximate, exact)
+    low, high = _within((extremes[0] * (1.0 - margin), extremes[1] * (1.0 + margin)), kl + rounding)
+    return Divergence(
+        kl=kl,
+        kl_rounding=rounding,
+        logdet_error=approximate.logdet - exact.logdet,
+        ratio_low=low,
+        ratio_high=high,
+        relative_residual=_relative_residual(approximate, exact),
+    )
+
+
+def _all_eigenvalues(approximate: CovarianceFactor, exact: CholeskyFactor) -> FloatArray:
+    whitened = approximate.whiten(np.asarray(exact.lower))
+    return np.asarray(linalg.svdvals(whitened, check_finite=False) ** 2)
+
+
+def _trace_formula(approximate: CovarianceFactor, exact: CholeskyFactor) -> float:
     n = exact.n
     trace = sum(
         float(np.sum(approximate.whiten(exact.lower[:, at : at + _BLOCK]) ** 2))
         for at in range(0, n, _BLOCK)
     )
-    logdet_error = approximate.logdet - exact.logdet
-    kl = (trace - n + logdet_error) / 2.0
-    rounding = _rounding(exact)
-    low, high = _within(_extreme_eigenvalues(approximate, exact), kl + rounding)
-    return Divergence(
-        kl=kl,
-        kl_rounding=rounding,
-        logdet_error=logdet_error,
-        ratio_low=low,
-        ratio_high=high,
-        relative_residual=_relative_residual(approximate, exact),
-    )
+    return (trace - n + approximate.logdet - exact.logdet) / 2.0
 
 
 def relative_residual(covariance: Covariance, weight: float) -> float:
@@ -123,13 +139,6 @@ def _extreme_eigenvalues(
     approximate: CovarianceFactor, exact: CholeskyFactor
 ) -> tuple[float, float]:
     n = exact.n
-    margin = (
-        10.0 * _LANCZOS_TOLERANCE if n > _ALL_EIGENVALUES else n * float(np.finfo(np.float64).eps)
-    )
-    if n <= _ALL_EIGENVALUES:
-        whitened = approximate.whiten(np.asarray(exact.lower))
-        values = linalg.svdvals(whitened, check_finite=False) ** 2
-        return float(values.min()) * (1.0 - margin), float(values.max()) * (1.0 + margin)
     operator = sparse_linalg.LinearOperator(
         (n, n),
         matvec=lambda v: _apply(approximate, exact, v.ravel()),
@@ -149,7 +158,7 @@ def _extreme_eigenvalues(
         )
         for which in ("LA", "SA")
     )
-    return low * (1.0 - margin), high * (1.0 + margin)
+    return low, high
 
 
 def _apply(approximate: CovarianceFactor, exact: CholeskyFactor, v: FloatArray) -> FloatArray:

@@ -124,8 +124,9 @@ HodlrFactor = CholeskyFactor | MergedFactor
 class LevelRanks:
     """What the nodes of one level of the tree hold; level 0 is the root.
 
-    ``rank_min`` and ``rank_max`` are columns of P over the nodes with children, None if all nodes
-    of the level are leaves; ``rows_max`` is the number of rows of the largest node.
+    ``rank_min`` and ``rank_max`` are columns of P, the largest rank of an off-diagonal block, over
+    the nodes with children, None if all nodes of the level are leaves; ``rows_max`` is the number
+    of rows of the largest node.
     """
 
     level: int

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from nextlmm.errors import UsageError
+from nextlmm.errors import NumericalError, UsageError
 from nextlmm.linalg.covariance import Covariance, CovarianceFactor, FloatArray
 from nextlmm.linalg.dense import CholeskyFactor, cholesky_in_place
 from nextlmm.linalg.hodlr import (
@@ -38,9 +38,9 @@ _DENSE_SHARE = 8
 class Budget:
     """What a factor may cost or must achieve.
 
-    ``kl`` is the largest divergence in nats, None for no target; ``rank`` the largest rank of an
-    off-diagonal block (P has twice as many columns), None for no cap.  With both, the cap wins and
-    the divergence reached is what the certificate says.
+    ``kl`` is the largest divergence in nats, None for no target; ``rank`` the most columns of P,
+    which is the largest rank of an off-diagonal block, None for no cap.  With both, the cap wins
+    and the divergence reached is what the certificate says.
 
     Raises
     ------
@@ -79,16 +79,31 @@ class HodlrCovariance(Covariance):
         return len(self.exact)
 
     def matmul(self, x: FloatArray) -> FloatArray:
-        """Hierarchical approximation of K times x."""
+        """Hierarchical approximation of K times x.
+
+        Raises
+        ------
+        NumericalError
+            If the matrix was built at weight 0, where Sigma says nothing of K.
+        """
+        self._check_weight()
         return (self.built.matmul(x) - (1.0 - self.weight) * x) / self.weight
 
     def diagonal(self) -> FloatArray:
         """Diagonal of the approximation of K."""
+        self._check_weight()
         return (self.built.diagonal() - (1.0 - self.weight)) / self.weight
 
     def to_dense(self) -> FloatArray:
         """The approximation of K as an array."""
         return self.matmul(np.eye(self.n))
+
+    def _check_weight(self) -> None:
+        if self.weight <= 0.0:
+            raise NumericalError(
+                "a hierarchical matrix built at weight 0 says nothing of K; expected a weight "
+                "above 0; build it at another one"
+            )
 
     def factor(self, weight: float) -> HodlrFactor:
         """Factor for another weight with the tree and bases of this build.
@@ -167,7 +182,7 @@ class _Builder:
             return self._leaf(self.blocks.array(node.start, node.stop))
         left, right = (self.build(child, depth + 1) for child in node.children)
         if self.budget.kl is None:
-            return self._merge(node, left, right, 2 * (self.budget.rank or 0))
+            return self._merge(node, left, right, self.budget.rank or 0)
         return self._merge_within(node, left, right, self._allowance(node, depth))
 
     def _leaf(self, sigma: FloatArray) -> _Built:
@@ -187,7 +202,7 @@ class _Builder:
         if excess <= 0.0:
             return self._merge(node, left, right, 0)
         capped = self.budget.rank is not None
-        most = min(node.size, 2 * self.budget.rank) if self.budget.rank is not None else None
+        most = min(node.size, self.budget.rank) if self.budget.rank is not None else None
         found = self._buy(node, left, right, excess, most or node.size // _DENSE_SHARE)
         if found is not None:
             return found

@@ -18,7 +18,7 @@ from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.solver import Fitted
 
-_BLOCK_ELEMENTS = 1 << 22
+_BLOCK_ELEMENTS = 1 << 20
 _SMALLEST_BLOCK = 64
 _CHECKED_LOG_P = 3.0
 """Above this -log10 p the exact test is done as well, to bound the compressed one sharply."""
@@ -70,7 +70,8 @@ def scan_variants(
     if certificate is not None:
         columns = _bounded(problem, columns, certificate)
     if model.per_variant_h2 == "hits":
-        columns = _retest_hits(problem, model, fitted, columns)
+        hits = _hits(problem, model, columns, certificate)
+        columns = _retested(problem, model, fitted, columns, hits)
     return Scan(columns, certificate)
 
 
@@ -121,16 +122,32 @@ def _own_model(problem: Problem, model: Model, fitted: Fitted) -> PerVariantMode
     )
 
 
-def _retest_hits(
-    problem: Problem, model: Model, fitted: Fitted, columns: ScanColumns
+def _hits(
+    problem: Problem, model: Model, columns: ScanColumns, certificate: FactorCertificate | None
+) -> IndexArray:
+    """Positions of the variants whose exact test passes the threshold for a hit."""
+    threshold = -np.log10(model.hit_threshold)
+    if certificate is None or columns.log_p_high is None:
+        return np.flatnonzero(columns.neg_log_10_p_value > threshold)
+    possible = np.flatnonzero(columns.log_p_high > threshold)
+    if not len(possible):
+        return possible
+    variants = columns.variants[possible]
+    blocks = [test_block(certificate.exact, d) for _, d in _dosage_blocks(problem, variants)]
+    passes = _join(variants, blocks).neg_log_10_p_value > threshold
+    return np.asarray(possible[passes])
+
+
+def _retested(
+    problem: Problem, model: Model, fitted: Fitted, columns: ScanColumns, hits: IndexArray
 ) -> ScanColumns:
     """The same columns with every hit tested at its own h2 on the exact matrix."""
-    hits = np.flatnonzero(columns.neg_log_10_p_value > -np.log10(model.hit_threshold))
     if not len(hits):
         return columns
     own = _own_model(problem, model, fitted)
-    blocks = [per_variant_block(own, d) for _, d in _dosage_blocks(problem, columns.variants[hits])]
-    return _replaced(columns, hits, _join(columns.variants[hits], blocks))
+    variants = columns.variants[hits]
+    blocks = [per_variant_block(own, d) for _, d in _dosage_blocks(problem, variants)]
+    return _replaced(columns, hits, _join(variants, blocks))
 
 
 def _replaced(columns: ScanColumns, at: IndexArray, new: ScanColumns) -> ScanColumns:
@@ -148,9 +165,17 @@ def _replaced(columns: ScanColumns, at: IndexArray, new: ScanColumns) -> ScanCol
         neg_log_10_p_value=put(columns.neg_log_10_p_value, p),
         h2=put(columns.h2, new.h2),
         status=put(columns.status, new.status),
-        log_p_low=None if columns.log_p_low is None else put(columns.log_p_low, p),
-        log_p_high=None if columns.log_p_high is None else put(columns.log_p_high, p),
+        log_p_low=_put_bound(columns.log_p_low, at, p * (1.0 - ROUNDING)),
+        log_p_high=_put_bound(columns.log_p_high, at, p * (1.0 + ROUNDING)),
     )
+
+
+def _put_bound(bound: FloatArray | None, at: IndexArray, values: FloatArray) -> FloatArray | None:
+    if bound is None:
+        return None
+    changed = bound.copy()
+    changed[at] = values
+    return changed
 
 
 def _dosage_blocks(

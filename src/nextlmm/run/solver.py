@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
 from nextlmm.linalg.covariance import Covariance, FloatArray
-from nextlmm.linalg.dense import CholeskyFactor, DenseCovariance
-from nextlmm.linalg.hodlr_build import Budget, HodlrCovariance, hodlr_covariance, tree_of
+from nextlmm.linalg.dense import DenseCovariance
+from nextlmm.linalg.hodlr import MergedFactor
+from nextlmm.linalg.hodlr_build import Budget, hodlr_covariance, tree_of
 from nextlmm.linalg.spectral import spectral_covariance
 from nextlmm.linalg.tree import ClusterTree, Node
-from nextlmm.lmm.estimate import estimate_null, estimate_null_hodlr
+from nextlmm.lmm.estimate import estimate_null, estimate_null_dense, estimate_null_hodlr
 from nextlmm.lmm.null import NullModel
 from nextlmm.run.model import Model
 
@@ -47,19 +46,21 @@ class Solver(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ExactSolver:
-    """Dense algebra: eigenvectors where the heritability is sought, else a Cholesky factor."""
+    """Dense algebra: tridiagonal form for the heritability, a Cholesky factor for the tests."""
 
     y: FloatArray
     covariates: FloatArray
     model: Model
 
     def fit(self, k: FloatArray) -> Fitted:
-        """REML, ML or moments on the eigenvectors of K; O(n^3)."""
-        own = self.model.per_variant_h2 == "always"
-        spectral = spectral_covariance(k, overwrite=own)
-        null = estimate_null(self.y, self.covariates, spectral, method=self.model.method)
-        # A scan with a Cholesky factor costs half of one with eigenvectors.
-        return Fitted(spectral if own else DenseCovariance(k), null, None, null)
+        """REML, ML or moments on K; eigenvectors only if every variant is to have its own h2."""
+        if self.model.per_variant_h2 == "always":
+            covariance: Covariance = spectral_covariance(k, overwrite=True)
+            null = estimate_null(self.y, self.covariates, covariance, method=self.model.method)
+        else:
+            covariance = DenseCovariance(k)
+            null = estimate_null_dense(self.y, self.covariates, k, method=self.model.method)
+        return Fitted(covariance, null, None, null)
 
     def at(self, k: FloatArray, whole: Fitted) -> Fitted:
         """Only as much algebra as the tests need: n^3/3 operations unless each has its own h2."""
@@ -89,7 +90,9 @@ class CompressedSolver:
             method=self.model.method,
             seed=self.model.seed,
         )
-        exact_null = fit.null if _is_exact(fit.covariance) else self._exact_null(k)
+        exact_null = fit.null
+        if isinstance(fit.covariance.built, MergedFactor):
+            exact_null = estimate_null_dense(self.y, self.covariates, k, method=self.model.method)
         tree = tree_of(fit.covariance.built)
         return Fitted(fit.covariance, fit.null, DenseCovariance(k), exact_null, tree)
 
@@ -103,11 +106,3 @@ class CompressedSolver:
             seed=self.model.seed,
         )
         return Fitted(covariance, whole.null, DenseCovariance(k), whole.exact_null, whole.tree)
-
-    def _exact_null(self, k: FloatArray) -> NullModel:
-        covariance = spectral_covariance(np.array(k, order="F"), overwrite=True)
-        return estimate_null(self.y, self.covariates, covariance, method=self.model.method)
-
-
-def _is_exact(covariance: HodlrCovariance) -> bool:
-    return isinstance(covariance.built, CholeskyFactor)
