@@ -27,8 +27,8 @@ class Reflections:
     def apply(self, x: FloatArray, *, transposed: bool) -> FloatArray:
         """Q x, or Q' x, for x (n,) or (n, k)."""
         result = np.array(x, dtype=np.float64, order="F")
-        below = result[1:].reshape(len(result) - 1, -1)
-        if below.size and len(self.scale):
+        if len(self.scale):
+            below = result[1:].reshape(len(result) - 1, -1)
             side = b"T" if transposed else b"N"
             work = int(linalg.lapack.dormqr(b"L", side, self.vectors, self.scale, below, -1)[1][0])
             turned, _, info = linalg.lapack.dormqr(

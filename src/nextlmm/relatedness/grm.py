@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 Weighting = Literal["standardized", "centered"]
 
-_BLOCK = 2048
+_BLOCK = 512
 _MIRROR = 512
 
 
