@@ -10,6 +10,7 @@ from typing import BinaryIO
 import pytest
 
 from nextlmm.errors import OutputError
+from nextlmm.output import publication as publication_module
 from nextlmm.output.publication import Publication, check_writable
 
 Writer = Callable[[BinaryIO], None]
@@ -144,3 +145,72 @@ def test_an_interrupted_process_leaves_nothing(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
     assert list(tmp_path.iterdir()) == []
+
+
+def fail_at(
+    monkeypatch: pytest.MonkeyPatch, number: int, action: Callable[[], None], *, links: bool = True
+) -> None:
+    """Call ``action`` when the move of the file of that number (from 1) is asked for."""
+    move = os.replace
+    calls = []
+
+    def replace(source: Path, target: Path) -> None:
+        if not target.name.startswith(".nextlmm-") and source.suffix == ".part":
+            calls.append(target)
+            if len(calls) == number:
+                action()
+        move(source, target)
+
+    monkeypatch.setattr(publication_module.os, "replace", replace)
+    if not links:
+        monkeypatch.setattr(publication_module.os, "link", refuse)
+
+
+def refuse(*args: object, **keywords: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_failed_move_puts_everything_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, links: bool
+) -> None:
+    (tmp_path / "a.txt").write_text("old a")
+    (tmp_path / "c.txt").write_text("old c")
+    before = contents(tmp_path)
+    fail_at(monkeypatch, number, refuse, links=links)
+    with pytest.raises(OutputError, match=r"cannot be written \(Operation not permitted\)"):
+        publish({tmp_path / name: text("new") for name in ("a.txt", "b.txt", "c.txt")})
+    assert contents(tmp_path) == before
+
+
+def test_what_cannot_be_put_back_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("old a")
+    fail_at(monkeypatch, 2, refuse)
+    monkeypatch.setattr(publication_module, "_restore", lambda path, backup: False)
+    with pytest.raises(OutputError, match=r"a\.txt as it was is in .*\.nextlmm-.*\.part"):
+        publish({tmp_path / name: text("new") for name in ("a.txt", "b.txt")})
+    assert "old a" in contents(tmp_path).values()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_while_moving_waits_for_the_last_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def handle(received: int, frame: object) -> None:
+        raise KeyboardInterrupt(received)
+
+    (tmp_path / "a.txt").write_text("old a")
+    fail_at(monkeypatch, 2, lambda: os.kill(os.getpid(), number))
+    previous = signal.signal(number, handle)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            publish({tmp_path / name: text("new") for name in ("a.txt", "b.txt", "c.txt")})
+        assert signal.getsignal(number) is handle
+    finally:
+        signal.signal(number, previous)
+    assert contents(tmp_path) == dict.fromkeys(("a.txt", "b.txt", "c.txt"), "new")

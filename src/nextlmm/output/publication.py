@@ -4,10 +4,13 @@ import contextlib
 import errno
 import os
 import secrets
+import signal
 import stat
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import BinaryIO, Self
 
 from nextlmm.errors import OutputError
@@ -27,7 +30,9 @@ class Publication:
 
     ``with Publication() as publication: publication.write(path, writer)`` writes beside the target,
     on the same file system, so that the final move is atomic. If the block ends with any exception,
-    an interruption included, every private file is removed and no target is touched.
+    an interruption included, every private file is removed and no target is touched. If a file
+    cannot be moved, those that were moved before are taken back, and older files of their names
+    are there again. An interruption while files are moved is answered after the last one.
 
     Raises
     ------
@@ -45,8 +50,9 @@ class Publication:
         """Let ``writer`` fill the private file of ``path``, and flush it to the disk."""
         private = _private_name(path)
         try:
-            descriptor = os.open(private, os.O_CREAT | os.O_EXCL | os.O_RDWR | _BINARY, 0o666)
+            # Noted before it exists, so that an interruption in between leaves nothing behind.
             self._staged.append((private, path))
+            descriptor = os.open(private, os.O_CREAT | os.O_EXCL | os.O_RDWR | _BINARY, 0o666)
             with os.fdopen(descriptor, "w+b") as handle:
                 writer(handle)
                 handle.flush()
@@ -61,14 +67,14 @@ class Publication:
         trace: TracebackType | None,
     ) -> None:
         """Move every file into place, or remove them all."""
-        try:
-            if kind is None:
-                for private, path in self._staged:
-                    _move(private, path)
-        finally:
-            for private, _ in self._staged:
-                with contextlib.suppress(OSError):
-                    private.unlink()
+        with _uninterrupted():
+            try:
+                if kind is None:
+                    _move_all(self._staged)
+            finally:
+                for private, _ in self._staged:
+                    with contextlib.suppress(OSError):
+                        private.unlink()
 
 
 def check_writable(paths: Iterable[Path]) -> None:
@@ -125,6 +131,83 @@ def _check_folder(path: Path) -> None:
         private.unlink()
     except OSError as error:
         raise _output_error(path, error) from error
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keep Ctrl-C and the request to terminate waiting until the block has ended.
+
+    Only the main thread can, and only there does Python raise them. Handlers are replaced instead
+    of blocking the signals, because another thread would receive a blocked one.
+    """
+    pending: list[int] = []
+
+    def postpone(number: int, frame: FrameType | None) -> None:
+        pending.append(number)
+
+    replaced = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if handler is not None:  # None: not Python's, and could not be put back
+                replaced[number] = handler
+                signal.signal(number, postpone)
+    try:
+        yield
+    finally:
+        for number, handler in replaced.items():
+            signal.signal(number, handler)
+        for received in dict.fromkeys(pending):
+            signal.raise_signal(received)
+
+
+def _move_all(staged: Iterable[tuple[Path, Path]]) -> None:
+    """Move every private file to its target, or put everything back as it was and raise."""
+    backups: dict[Path, Path] = {}
+    moved: list[Path] = []
+    try:
+        for private, path in staged:
+            if os.path.lexists(path):
+                backups[path] = _back_up(path)
+            moved.append(path)
+            _move(private, path)
+    except OutputError as error:
+        lost = [path for path in reversed(moved) if not _restore(path, backups.get(path))]
+        if lost:
+            kept = "; ".join(
+                f"{path} as it was is in {backups[path]}" if path in backups else f"delete {path}"
+                for path in lost
+            )
+            raise OutputError(f"{error} What was moved could not be taken back: {kept}.") from error
+        raise
+    for backup in backups.values():
+        with contextlib.suppress(OSError):
+            backup.unlink()
+
+
+def _back_up(path: Path) -> Path:
+    """Give the older file at ``path`` a second, private name."""
+    backup = _private_name(path)
+    try:
+        os.link(path, backup, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        # A file system without hard links: for a moment there is nothing under the final name.
+        _move(path, backup)
+    return backup
+
+
+def _restore(path: Path, backup: Path | None) -> bool:
+    """Put the older file back, or remove the new one; whether that worked."""
+    try:
+        if backup is None:
+            path.unlink(missing_ok=True)
+        else:
+            os.replace(backup, path)
+            # Two names of one file, where nothing was moved yet: replacing has done nothing.
+            backup.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def _move(private: Path, path: Path) -> None:
