@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,14 @@ def test_run_files__never_over_an_input(tmp_path: Path) -> None:
     source.write_text("")
     with pytest.raises(OutputError, match="is an input of this run"):
         run_files(str(tmp_path / "sub" / ".." / "run"), ["a"], inputs=[str(source)])
+
+
+def test_run_files__an_existing_folder_is_no_prefix(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"is a folder; .* such as {tmp_path}/gwas"):
+        run_files(str(tmp_path), ["height"])
+
+
+def test_run_files__letters_that_the_locale_cannot_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsencode", lambda text: text.encode("ascii"))
+    paths = run_files("run", ["größe"], plots=False).traits["größe"]
+    assert paths["table"] == Path("run.gr__e.tsv.gz")

@@ -60,3 +60,15 @@ def test_describe_run__is_json_and_says_what_ran_where() -> None:
 def test_write_document__refuses_numbers_that_json_does_not_have() -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_document({"h2": float("nan")}, io.BytesIO())
+
+
+def test_write_document__bytes_that_are_not_utf8_survive() -> None:
+    handle = io.BytesIO()
+    write_document({"path": "größe-\udcff.bed"}, handle)
+    assert handle.getvalue().decode("utf-8")
+    assert json.loads(handle.getvalue()) == {"path": "größe-\udcff.bed"}
+
+
+def test_describe_run__the_package_is_among_the_versions() -> None:
+    header = describe_run(command="nextlmm gwas", options={}, inputs={}, threads=1)
+    assert header["versions"]["nextlmm"] == header["nextlmm"]["version"]

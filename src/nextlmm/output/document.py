@@ -15,4 +15,5 @@ def write_document(document: Mapping[str, Any], handle: BinaryIO) -> None:
         not known.
     """
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    handle.write(text.encode() + b"\n")
+    # A path that is not UTF-8 holds lone surrogates; the backslash escape of Python is JSON's too.
+    handle.write(text.encode(errors="backslashreplace") + b"\n")

@@ -1,5 +1,6 @@
 """Which file of a run has which name."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,13 +39,21 @@ def run_files(
 ) -> RunFiles:
     """Name the files of a run with prefix ``out``.
 
-    Characters of a trait's name that a file name cannot hold on every system become underscores.
+    Characters of a trait's name that a file name cannot hold, on every system or under the locale
+    of this process, become underscores.
 
     Raises
     ------
     UsageError
-        If two traits lead to the same file, or a result would overwrite one of ``inputs``.
+        If ``out`` is a folder, or two traits lead to the same file.
+    OutputError
+        If a result would overwrite one of ``inputs``.
     """
+    if os.path.isdir(out):
+        raise UsageError(
+            f"The prefix of the result files, {out}, is a folder; give a prefix for the files in "
+            f"it, such as {os.path.join(out, 'gwas')}."
+        )
     suffixes = {"table": "tsv.gz"}
     if plots:
         suffixes |= {"manhattan": "manhattan.png", "qq": "qq.png"}
@@ -65,7 +74,8 @@ def _stems(traits: Sequence[str]) -> dict[str, str]:
     stems: dict[str, str] = {}
     owner: dict[str, str] = {}
     for trait in traits:
-        stem = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|\s]', "_", trait)
+        safe = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|\s]', "_", trait)
+        stem = "".join(letter if _has_bytes(letter) else "_" for letter in safe)
         # File systems that ignore case would let the second trait overwrite the first.
         other = owner.setdefault(stem.casefold(), trait)
         if other != trait:
@@ -75,6 +85,15 @@ def _stems(traits: Sequence[str]) -> dict[str, str]:
             )
         stems[trait] = stem
     return stems
+
+
+def _has_bytes(letter: str) -> bool:
+    """Whether the locale can write a letter in a file name; under LC_ALL=C not all can."""
+    try:
+        os.fsencode(letter)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse_inputs(paths: Iterable[Path], inputs: Iterable[str]) -> None:

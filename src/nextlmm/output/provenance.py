@@ -60,9 +60,9 @@ def program_version() -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of Python and of every library that can change a digit or a pixel."""
+    """Versions of this package, of Python and of every library that can change a digit or pixel."""
     found = {name: metadata.version(name) for name in _LIBRARIES}
-    return {"python": platform.python_version(), **found}
+    return {"nextlmm": program_version(), "python": platform.python_version(), **found}
 
 
 def describe_machine(threads: int) -> dict[str, Any]:
