@@ -103,7 +103,7 @@ def test_associate__refuses_what_does_not_fit(cohort, change, kind, message):
 
 
 def test_model__refuses_what_the_options_refuse():
-    with pytest.raises(UsageError, match="--mode"):
+    with pytest.raises(UsageError, match="must be one of hodlr, dense"):
         Model(mode="exact")
 
 

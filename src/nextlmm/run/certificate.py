@@ -10,7 +10,12 @@ from nextlmm.assoc.bound import ScanBound, scan_bound
 from nextlmm.assoc.scan import Lens, ScanModel
 from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
 from nextlmm.linalg.dense import CholeskyFactor
-from nextlmm.linalg.divergence import Divergence, measure_divergence, relative_residual
+from nextlmm.linalg.divergence import (
+    Divergence,
+    eigenvalue_range,
+    measure_divergence,
+    relative_residual,
+)
 from nextlmm.linalg.hodlr import ranks_per_level
 from nextlmm.lmm.likelihood import whiten_trait
 from nextlmm.run.model import Model
@@ -45,13 +50,9 @@ def certify(
     same = _exact_factor(tested, fitted, h2)
     divergence = measure_divergence(tested, same)
     exact_h2 = model.h2_of_test(fitted.exact_null.h2, fitted.exact_null.h2_ml)
-    if exact_h2 == h2:
-        exact, to_exact = same, divergence
-    else:
-        exact = fitted.exact.factor(exact_h2)
-        to_exact = measure_divergence(tested, exact)
+    exact = same if exact_h2 == h2 else fitted.exact.factor(exact_h2)
     lens = Lens(exact, whiten_trait(exact, problem.y, scan.design, h2=exact_h2))
-    bound = scan_bound(scan, exact, lens.trait, to_exact)
+    bound = scan_bound(scan, exact, lens.trait, eigenvalue_range(tested, exact))
     return FactorCertificate(divergence, bound, ScanModel(scan.test, scan.design, lens, lens))
 
 
