@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextlmm.cohort.align import align
+from nextlmm.cohort.table import read_sample_table
 from nextlmm.errors import AlignmentError, DesignError, TraitError, UsageError
 
 from .examples import samples, table
@@ -207,6 +208,23 @@ def test_align__refused(case):
     with pytest.raises(error, match=message) as caught:
         align(GENOTYPED, options.pop("traits"), options.pop("trait"), **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_align__a_trait_whose_variance_is_no_double(scale):
+    traits = table(IDS, {"y": [scale * v for v in VALUES]}, path="p.txt")
+    with pytest.raises(TraitError, match=r"trait 'y' of p.txt spans 6e.* in the 10 analysed"):
+        align(GENOTYPED, traits, "y")
+
+
+def test_align__a_table_without_header_says_so(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text("".join(f"0 {name} {v}\n" for name, v in zip(IDS, VALUES, strict=True)))
+    traits = read_sample_table(path)
+    assert not traits.has_header
+    assert TRAITS.has_header
+    with pytest.raises(TraitError, match=r"no header line was found.*its columns are column3"):
+        align(GENOTYPED, traits, "height")
 
 
 def test_align__a_duplicated_sample_can_be_removed():

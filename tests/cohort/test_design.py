@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextlmm.cohort.design import check_covariates, check_size, is_constant, residual_fraction
+from nextlmm.cohort.design import (
+    check_covariates,
+    check_size,
+    is_constant,
+    residual_fraction,
+    spread_out_of_range,
+)
 from nextlmm.errors import DesignError
 
 
@@ -71,6 +77,23 @@ def test_is_constant__small_spread_around_a_large_value():
     assert is_constant(np.array([1e9, 1e9]))
     assert not is_constant(np.array([1e9, 1e9 + 0.1]))
     assert not is_constant(np.array([0.0, 1e-300]))
+    assert not is_constant(np.array([1e308, -1e308]))
+    assert is_constant(np.zeros(3))
+
+
+def test_check_covariates__a_large_offset_hides_nothing(rng):
+    columns = rng.integers(0, 100, (50, 2)).astype(float)
+    check(columns + 1e9)
+    columns[:, 1] = columns[:, 0]
+    with pytest.raises(DesignError, match=r"'b' of c.txt is collinear with 'a'"):
+        check(columns + np.array([1e9, 3e9]))
+
+
+def test_spread_out_of_range__says_which_spread():
+    y = np.array([0.0, 1.0, 3.0])
+    for scale, found in ((1.0, None), (1e-200, 3e-200), (1e200, 3e200), (1e12, None)):
+        assert spread_out_of_range(scale * y) == (found and pytest.approx(found))
+    assert spread_out_of_range(1e12 + y) is None
 
 
 def test_residual_fraction__of_a_combination_and_of_noise(rng):

@@ -43,3 +43,23 @@ def test_make_design__refuses(covariates, message):
 def test_make_design__units_do_not_make_a_covariate_dependent(rng):
     position = 1e9 + 1e4 * rng.standard_normal(50)
     make_design(np.column_stack((np.ones(50), 1e-12 * rng.standard_normal(50), position)))
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e9, -1e11])
+def test_make_design__an_offset_does_not_make_a_covariate_dependent(rng, offset):
+    column = np.round(rng.standard_normal(50), 2)
+    design = make_design(np.column_stack((np.ones(50), offset + column)))
+    plain = make_design(np.column_stack((np.ones(50), (offset + column) - offset)))
+    np.testing.assert_allclose(design.basis, plain.basis, atol=1e-13)
+    rebuilt = design.basis @ design.triangle
+    np.testing.assert_allclose(rebuilt, design.covariates, rtol=1e-14)
+
+
+def test_make_design__refuses_a_constant_that_its_mean_does_not_equal():
+    with pytest.raises(DesignError, match="column 2 of 2"):
+        make_design(np.column_stack((np.ones(49), np.full(49, 0.1))))
+
+
+def test_make_design__prints_as_one_line():
+    design = make_design(np.column_stack((np.ones(9), np.arange(9.0))))
+    assert repr(design) == "<design of 9 samples and 2 covariates>"

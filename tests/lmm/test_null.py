@@ -119,12 +119,45 @@ def test_fit_null__permutation_and_units_of_the_trait(seed, log_scale, shift):
     assert other.beta[1:] == pytest.approx(scale * one.beta[1:], rel=1e-5)
 
 
+@pytest.mark.parametrize("offset", [1e9, 1e12])
+def test_fit_null__an_offset_of_the_trait_is_an_effect_of_the_intercept(offset):
+    cohort = small_cohort(7, n=40)
+    shifted = offset + cohort.y
+    plain = shifted - offset  # exact, so that both hold the same digits
+    covariance = spectral_covariance(cohort.k)
+    one, other = (fit_null(y, cohort.covariates, covariance) for y in (plain, shifted))
+    assert other.h2 == pytest.approx(one.h2, rel=1e-9)
+    assert other.log_likelihood == pytest.approx(one.log_likelihood, rel=1e-12)
+    assert other.beta[1:] == pytest.approx(one.beta[1:], rel=1e-9)
+    assert other.beta[0] == pytest.approx(offset + one.beta[0], rel=1e-14)
+
+
+def test_fit_null__an_offset_of_a_covariate_is_an_effect_of_the_intercept():
+    cohort = small_cohort(7, n=40)
+    shifted = cohort.covariates + np.array([0.0, 1e9])
+    plain = shifted - [0.0, 1e9]
+    covariance = spectral_covariance(cohort.k)
+    one, other = (fit_null(cohort.y, c, covariance) for c in (plain, shifted))
+    assert other.h2 == pytest.approx(one.h2, rel=1e-8)
+    assert other.beta[1] == pytest.approx(one.beta[1], rel=1e-8)
+
+
+def test_null_model__prints_as_one_line():
+    cohort = small_cohort(2)
+    text = repr(fit_null(cohort.y, cohort.covariates, DenseCovariance(cohort.k)))
+    assert text.startswith("NullModel(reml, n = 60, 2 covariates, h2 = 0.")
+    assert "\n" not in text
+    assert len(text) < 150
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda y: y[:-1], "shape \\(59,\\)"),
         (lambda y: np.where(np.arange(60) == 3, np.nan, y), "nan for sample 4"),
         (lambda y: np.full(60, 7.0), "constant or a linear combination"),
+        (lambda y: 1e-200 * y, "spans .*e-200"),
+        (lambda y: 1e200 * y, "spans .*e.200"),
     ],
 )
 def test_fit_null__refuses_traits(change, message):

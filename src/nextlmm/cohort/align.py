@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from nextlmm.cohort.design import (
     COLLINEAR_TOLERANCE,
+    LARGEST_SPREAD,
+    SMALLEST_SPREAD,
     check_covariates,
     check_size,
     is_constant,
     residual_fraction,
+    spread_out_of_range,
 )
 from nextlmm.cohort.match import is_listed, match_rows, no_overlap
 from nextlmm.cohort.table import SampleColumns
@@ -217,12 +220,12 @@ def _choose_trait(traits: SampleColumns, trait: str | None) -> str:
         if len(names) > 1:
             raise TraitError(
                 f"{traits.path} has {len(names)} columns ({_list(names)}) and no trait was named; "
-                "name one of them (--trait)"
+                "name one of them (--trait, or trait in Python)"
             )
         return names[0]
     if trait not in traits.columns:
         raise TraitError(
-            f"there is no trait '{trait}' in {traits.path}; {_suggestion(trait, names)}"
+            f"there is no trait '{trait}' in {traits.path}; {_suggestion(trait, traits)}"
         )
     return trait
 
@@ -234,7 +237,7 @@ def _choose_covariates(
         if names:
             raise UsageError(
                 f"the covariates {_list(names)} are named but no covariate file is; name the file "
-                "(--covar)"
+                "(--covar, or covariates in Python)"
             )
         return ()
     known = list(covariates.columns)
@@ -248,16 +251,23 @@ def _choose_covariates(
     for name in names:
         if name not in covariates.columns:
             raise DesignError(
-                f"there is no covariate '{name}' in {covariates.path}; {_suggestion(name, known)}"
+                f"there is no covariate '{name}' in {covariates.path}; "
+                f"{_suggestion(name, covariates)}"
             )
     return tuple(dict.fromkeys(names))
 
 
-def _suggestion(name: str, names: Sequence[str]) -> str:
-    """The nearest of the names, and what the others are."""
+def _suggestion(name: str, table: SampleColumns) -> str:
+    """The nearest of the column names, what the others are, and where they come from."""
+    names = list(table.columns)
     by_fold = {known.casefold(): known for known in names}
     near = difflib.get_close_matches(name.casefold(), by_fold, n=1)
     columns = f"its columns are {_list(names)}" if names else "it has no column but the IDs"
+    if not table.has_header:
+        columns = (
+            "no header line was found, that is, a first line that begins with FID IID or IID, so "
+            f"that {columns}"
+        )
     return f"did you mean '{by_fold[near[0]]}'? ({columns})" if near else f"{columns}: name one"
 
 
@@ -281,6 +291,13 @@ def _check_trait(y: NDArray[np.float64], name: str, path: str) -> None:
             f"trait '{name}' of {path} is {y[0]:g} in all {len(y):,} analysed samples; expected "
             "values that differ: choose another trait, or check which samples are left"
         )
+    spread = spread_out_of_range(y)
+    if spread is not None:
+        raise TraitError(
+            f"trait '{name}' of {path} spans {spread:g} in the {len(y):,} analysed samples; "
+            f"expected {SMALLEST_SPREAD:g} to {LARGEST_SPREAD:g}, so that its variance is a number "
+            "that a computer can hold: give it in another unit"
+        )
 
 
 def _check_not_explained(
@@ -289,5 +306,6 @@ def _check_not_explained(
     if residual_fraction(y, columns) < COLLINEAR_TOLERANCE:
         raise TraitError(
             f"trait '{name}' is a linear combination of the covariates of {path}, which leave "
-            "nothing to explain: remove the trait from the covariates (--covar-name)"
+            "nothing to explain: choose covariates without it (--covar-name, or covariate_names in "
+            "Python)"
         )

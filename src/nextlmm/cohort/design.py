@@ -13,21 +13,34 @@ FloatArray = NDArray[np.float64]
 COLLINEAR_TOLERANCE = 1e-7
 """A covariate is collinear if less than this part of its spread is left by the others."""
 
+SMALLEST_SPREAD, LARGEST_SPREAD = 1e-100, 1e100
+"""Spread of a trait, largest minus smallest value, whose variance components are doubles."""
+
 _CONSTANT_TOLERANCE = 1e-13  # spread / size: a few roundings of a double
 _NEGLIGIBLE_WEIGHT = 1e-6
 
 
 def is_constant(values: FloatArray) -> bool:
-    """Whether the values differ by no more than roundings."""
-    spread = float(np.ptp(values))
-    return spread <= _CONSTANT_TOLERANCE * float(np.abs(values).max())
+    """Whether the finite values differ by no more than roundings."""
+    size = float(np.abs(values).max())
+    # Dividing first keeps differences of very large values in range.
+    return size == 0.0 or float(np.ptp(values / size)) <= _CONSTANT_TOLERANCE
+
+
+def spread_out_of_range(values: FloatArray) -> float | None:
+    """Largest minus smallest value if squares of it would leave the range of doubles, else None."""
+    size = float(np.abs(values).max())
+    spread = size * float(np.ptp(values / size)) if size > 0.0 else 0.0
+    return None if SMALLEST_SPREAD <= spread <= LARGEST_SPREAD else spread
 
 
 def unit_columns(columns: FloatArray) -> FloatArray:
     """The columns (n, k) centred and divided by their norms; no column may be constant."""
-    # Dividing by the largest value first keeps squares of very large or small values in range.
-    centred = columns / np.abs(columns).max(axis=0)
-    centred -= centred.mean(axis=0)
+    # A power of two keeps squares of very large or small values in range and all their digits.
+    _, exponent = np.frexp(np.abs(columns).max(axis=0))
+    centred = np.ldexp(columns, -exponent)
+    for _ in range(2):  # the mean of values around a large one has a rounding of its own
+        centred -= centred.mean(axis=0)
     return np.asarray(centred / np.linalg.norm(centred, axis=0))
 
 

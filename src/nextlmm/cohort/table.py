@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ class SampleColumns:
     sample_id : (r,) sample IDs; leading zeros are kept.
     columns : name -> r values as text, in the order of the file.
     line : (r,) line of the file that each row stands on, from 1.
+    has_header : whether the file named its columns; if not, column k of it is called "column<k>".
     """
 
     path: str
@@ -36,6 +37,7 @@ class SampleColumns:
     sample_id: StringArray
     columns: Mapping[str, Sequence[str]]
     line: NDArray[np.int64]
+    has_header: bool = True
 
     def __len__(self) -> int:
         return len(self.sample_id)
@@ -74,6 +76,7 @@ def read_sample_table(path: str | os.PathLike[str]) -> SampleColumns:
     rows = read_rows(path)
     first_line, first = rows[0]
     layout = _layout_of_header(first)
+    has_header = layout is not None
     if layout is None:
         _check_headerless(path, first_line, first)
         layout = _Layout(family=0, sample=1)
@@ -85,7 +88,8 @@ def read_sample_table(path: str | os.PathLike[str]) -> SampleColumns:
             f"{path} has a header line and nothing else; expected one line per sample: check that "
             "the file was written completely"
         )
-    return _table(path, layout, names[layout.n_id_columns :], rows)
+    table = _table(path, layout, names[layout.n_id_columns :], rows)
+    return replace(table, has_header=has_header)
 
 
 def read_sample_list(path: str | os.PathLike[str]) -> SampleColumns:

@@ -86,7 +86,8 @@ def haseman_elston(
     n_removed = max(min(n_components, allowed), 0)
     removed = _basis_with_components(covariance, design, n_removed)
     traces = _traces(covariance, removed)
-    residual = y - removed @ (removed.T @ y)
+    centred, _ = design.centre(y)
+    residual = centred - removed @ (removed.T @ centred)
     moments = np.array([residual @ residual, residual @ covariance.matmul(residual)])
     system = np.array([[traces.one, traces.zero], [traces.two, traces.one]])
     if not abs(np.linalg.det(system)) > 1e-10 * traces.zero * traces.two:

@@ -42,6 +42,9 @@ class WhitenedTrait:
     effect: FloatArray
     effect_scale: FloatArray
 
+    def __repr__(self) -> str:
+        return f"<trait of {self.n:,} samples at h2 = {self.h2:.4g}>"
+
     @property
     def n(self) -> int:
         """Number of samples."""
@@ -69,16 +72,20 @@ def whiten_trait(
 ) -> WhitenedTrait:
     """Whiten ``y`` (n,) and the covariates with a factor of Sigma(h2).
 
-    The covariates are first projected out of y, which changes nothing but rounding errors.
+    The mean and the covariates are first taken out of y, which changes nothing but rounding errors.
     Cost: one whitening of c + 1 columns and O(n c^2).
     """
-    start = design.basis.T @ y
-    columns = factor.whiten(np.column_stack((design.basis, y - design.basis @ start)))
+    centred, mean = design.centre(y)
+    start = design.basis.T @ centred
+    columns = factor.whiten(np.column_stack((design.basis, centred - design.basis @ start)))
     basis, triangle = linalg.qr(columns[:, :-1], mode="economic", check_finite=False)
     shift = basis.T @ columns[:, -1]
     residual = columns[:, -1] - basis @ shift
     in_covariates = linalg.solve_triangular(design.triangle, np.eye(design.n_covariates))
     in_basis = linalg.solve_triangular(triangle, np.column_stack((np.eye(len(shift)), shift)))
+    effect = in_covariates @ (start + in_basis[:, -1])
+    if design.intercept is not None:
+        effect[0] += mean / design.intercept
     return WhitenedTrait(
         h2=h2,
         basis=basis,
@@ -86,7 +93,7 @@ def whiten_trait(
         ypy=float(residual @ residual),
         logdet_sigma=factor.logdet,
         logdet_design=2.0 * float(np.log(np.abs(triangle.diagonal())).sum()),
-        effect=in_covariates @ (start + in_basis[:, -1]),
+        effect=effect,
         effect_scale=np.sqrt(((in_covariates @ in_basis[:, :-1]) ** 2).sum(axis=1)),
     )
 

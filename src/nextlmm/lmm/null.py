@@ -6,6 +6,12 @@ from typing import Literal
 import numpy as np
 from scipy.special import expit
 
+from nextlmm.cohort.design import (
+    LARGEST_SPREAD,
+    SMALLEST_SPREAD,
+    is_constant,
+    spread_out_of_range,
+)
 from nextlmm.errors import TraitError, UsageError
 from nextlmm.linalg.covariance import Covariance, FloatArray
 from nextlmm.lmm.design import Design, make_design
@@ -16,7 +22,7 @@ Method = Literal["reml", "ml", "he"]
 Boundary = Literal["lower", "upper"]
 
 DROP_95 = 0.5 * 3.841458820694124  # half the 95 % point of a chi-square with 1 degree of freedom
-CONSTANT_TOLERANCE = 1e-10  # share of the trait's length that the covariates may leave unexplained
+CONSTANT_TOLERANCE = 1e-10  # share of the trait's spread that the covariates may leave unexplained
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +63,14 @@ class NullModel:
     beta_se: FloatArray
     profile: tuple[tuple[float, float], ...]
     warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        error = "" if self.h2_se is None else f" (se {self.h2_se:.4f})"
+        return (
+            f"NullModel({self.method}, n = {self.n}, {self.n_covariates} covariates, "
+            f"h2 = {self.h2:.4f}{error}, sigma_g2 = {self.sigma_g2:.4g}, "
+            f"sigma_e2 = {self.sigma_e2:.4g})"
+        )
 
 
 class _Profile:
@@ -216,7 +230,16 @@ def checked_trait(y: FloatArray, design: Design) -> FloatArray:
             f"the trait is {y[row]} for sample {row + 1}; expected finite numbers; leave out "
             "samples without a value"
         )
-    if np.linalg.norm(design.project(y)) <= CONSTANT_TOLERANCE * np.linalg.norm(y):
+    spread = None if is_constant(y) else spread_out_of_range(y)
+    if spread is not None:
+        raise TraitError(
+            f"the trait spans {spread:g}, from its smallest to its largest value; expected "
+            f"{SMALLEST_SPREAD:g} to {LARGEST_SPREAD:g}, so that its variance is a number that a "
+            "computer can hold; give it in another unit"
+        )
+    centred, _ = design.centre(y)
+    left = np.linalg.norm(design.project(centred))
+    if is_constant(y) or left <= CONSTANT_TOLERANCE * np.linalg.norm(centred):
         raise TraitError(
             "the trait is constant or a linear combination of the covariates; expected variation "
             "that the covariates do not explain; check the trait's column"
