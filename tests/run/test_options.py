@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextlmm.cli.main import build_app
+from nextlmm.cli.app import build_app
 from nextlmm.errors import UsageError
-from nextlmm.run.options import GwasOptions
+from nextlmm.run.options import GwasOptions, split_names
 
 
 def make(**changes: Any) -> GwasOptions:
@@ -50,44 +50,45 @@ def test_a_single_trait_may_be_a_string() -> None:
         ({}, []),
         ({"rank": 8, "kl_tolerance": 0.1}, []),
         ({"mode": "dense"}, []),
+        ({"mode": "dense", "rank": 8, "kl_tolerance": 0.1}, ["rank", "kl-tolerance"]),
     ],
 )
 def test_without_effect__names_what_dense_mode_ignores(
     changes: dict[str, Any], names: list[str]
 ) -> None:
     sentences = make(**changes).without_effect
-    assert [sentence.split()[0] for sentence in sentences] == names
+    assert [sentence.split()[1] for sentence in sentences] == names
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"bfile": ""}, "--bfile is ''"),
-        ({"bfile": None}, "--bfile is None"),
-        ({"keep": 3}, "--keep is 3"),
-        ({"trait": ("a", "a")}, "--trait names 'a' twice"),
-        ({"trait": ("",)}, "--trait holds ''"),
+        ({"bfile": ""}, "Option bfile is ''"),
+        ({"bfile": None}, "Option bfile is None"),
+        ({"keep": 3}, "Option keep is 3"),
+        ({"trait": ("a", "a")}, "Option trait names 'a' twice"),
+        ({"trait": ("",)}, "Option trait holds ''"),
         ({"mode": "dens"}, "one of hodlr, dense; did you mean dense"),
-        ({"mode": 3}, "--mode is 3"),
-        ({"test": "Wald"}, "--test is 'Wald'"),
+        ({"mode": 3}, "Option mode is 3"),
+        ({"test": "Wald"}, "Option test is 'Wald'"),
         ({"hit_threshold": 0}, "above 0 and below 1"),
         ({"hit_threshold": 1.0}, "above 0 and below 1"),
-        ({"kl_tolerance": 0.0}, "--kl-tolerance is 0.0"),
-        ({"kl_tolerance": float("nan")}, "--kl-tolerance is nan"),
-        ({"kl_tolerance": float("inf")}, "--kl-tolerance is inf"),
+        ({"kl_tolerance": 0.0}, "Option kl-tolerance is 0.0"),
+        ({"kl_tolerance": float("nan")}, "Option kl-tolerance is nan"),
+        ({"kl_tolerance": float("inf")}, "Option kl-tolerance is inf"),
         ({"maf": 0.6}, "between 0 and 0.5"),
-        ({"maf": "a"}, "--maf is 'a'"),
-        ({"max_missing": -0.1}, "--max-missing is -0.1"),
+        ({"maf": "a"}, "Option maf is 'a'"),
+        ({"max_missing": -0.1}, "Option max-missing is -0.1"),
         ({"rank": -1}, "at least 0"),
         ({"rank": 1.5}, "whole number"),
         ({"rank": True}, "whole number"),
-        ({"leaf_size": 0}, "--leaf-size is 0"),
-        ({"threads": 0}, "--threads is 0"),
-        ({"seed": -1}, "--seed is -1"),
-        ({"per_variant_h2": "always"}, "--mode dense"),
-        ({"per_variant_h2": "hits", "method": "he"}, "--method reml"),
-        ({"loco": False, "loco_h2": "per-chromosome"}, "--no-loco"),
-        ({"covar_name": "age"}, "--covar FILE"),
+        ({"leaf_size": 0}, "Option leaf-size is 0"),
+        ({"threads": 0}, "Option threads is 0"),
+        ({"seed": -1}, "Option seed is -1"),
+        ({"per_variant_h2": "always"}, "mode 'dense'"),
+        ({"per_variant_h2": "hits", "method": "he"}, "method 'reml'"),
+        ({"loco": False, "loco_h2": "per-chromosome"}, "LOCO is turned off"),
+        ({"covar_name": "age"}, "by the option covar"),
         ({"out": "results/"}, "results/gwas"),
         ({"out": "."}, "which is a folder"),
     ],
@@ -122,7 +123,7 @@ def test_flags_reach_their_fields() -> None:
         out="o",
         trait=("t1", "t2"),
         covar="c",
-        covar_name=("age", "sex"),
+        covar_name=("age,sex",),
         mode="dense",
         loco=False,
         grm_weighting="centered",
@@ -166,11 +167,21 @@ def test_names_people_type_by_habit(alias: str, name: str) -> None:
 def test_names_may_be_repeated_or_separated() -> None:
     base = ("--bfile", "b", "--pheno", "p", "--out", "o")
     for form in (("--trait", "a", "b"), ("--trait", "a,b"), ("--trait", "a", "--trait", "b")):
-        assert parse(*base, *form).trait == ("a", "b")
+        given = parse(*base, *form).trait
+        assert split_names("trait", given, ["a", "b", "c"]) == ("a", "b")
 
 
-text = st.text(st.characters(codec="utf-8", exclude_characters=",\0"), min_size=1).filter(
-    lambda name: not name.startswith("-") and name.strip(" ./") != ""
+def test_split_names__a_column_may_have_a_comma_in_its_name() -> None:
+    columns = ["a", "b", "a,b", "leaf area, mm2"]
+    assert split_names("trait", ("leaf area, mm2",), columns) == ("leaf area, mm2",)
+    assert split_names("trait", ("a,b", "b,a"), columns) == ("a,b", "b", "a")
+    assert split_names("trait", ("x,y",), columns) == ("x", "y")
+    with pytest.raises(UsageError, match="Option trait names 'b' twice"):
+        split_names("trait", ("b", "b,a"), columns)
+
+
+text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(
+    lambda name: name.strip(" ./") != ""
 )
 
 
@@ -190,6 +201,12 @@ def test_to_command__parses_back_to_the_same_options(
     options = make(
         out=out, trait=traits, hit_threshold=threshold, maf=maf, rank=rank, loco=loco, plots=loco
     )
+    assert parse(*options.to_arguments()) == options
+
+
+@pytest.mark.parametrize("traits", [("-h",), ("height", "--loco"), ("-1",), ("a,b",)])
+def test_to_command__names_that_look_like_something_else(traits: tuple[str, ...]) -> None:
+    options = make(trait=traits, covar="-c.txt", covar_name=("-",))
     assert parse(*options.to_arguments()) == options
 
 

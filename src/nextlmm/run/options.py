@@ -11,7 +11,7 @@ import math
 import operator
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -30,12 +30,12 @@ DEFAULT_KL_TOLERANCE = 0.1
 """KL divergence that a hierarchical run may spend when neither it nor a rank is asked for."""
 
 
-def _split_names(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
-    """Read names separated by spaces, by commas, or given by repeating the flag."""
-    return tuple(name for token in tokens for name in token.value.split(",") if name)
+def _whole_names(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
+    """Take names as they are; only the file tells whether a comma separates two columns."""
+    return tuple(token.value for token in tokens)
 
 
-def _whole_number(_: object, tokens: Sequence[Token]) -> int:
+def whole_number(_: object, tokens: Sequence[Token]) -> int:
     """Read an integer; the parser's own conversion would round 2.5 to 2 without a word."""
     return int(tokens[0].value)
 
@@ -52,14 +52,14 @@ def _names(*alias: str) -> Parameter:
         group=_FILES,
         alias=alias,
         consume_multiple=True,
-        converter=_split_names,
+        converter=_whole_names,
         negative="",
         show_default=False,
     )
 
 
 def _number(group: Group) -> Parameter:
-    return Parameter(group=group, converter=_whole_number)
+    return Parameter(group=group, converter=whole_number)
 
 
 @Parameter(name="*")
@@ -76,11 +76,13 @@ class GwasOptions:
     out
         Prefix of every result file, as in results/height.
     trait
-        Traits to analyse, by name. May be left out where the file has only one.
+        Traits to analyse, by name, separated by spaces or commas. May be left out where the file
+        has only one.
     covar
         Covariates: a text file laid out as the trait file. An intercept is always added.
     covar_name
-        Covariates to use, by name. All columns of the file unless given.
+        Covariates to use, by name, separated by spaces or commas. All columns of the file unless
+        given.
     mode
         Form of the relationship matrix: hodlr compresses it and certifies how close the model
         is to the exact one, dense keeps it exact.
@@ -107,10 +109,12 @@ class GwasOptions:
         Largest KL divergence from the exact model that the compression may cost. 0.1 unless
         --rank is given.
     rank
-        Largest rank of a compressed block. Alone it is used at every level; with --kl-tolerance
-        it is a cap, which wins.
+        Largest number of columns kept for each pair of compressed blocks, which bounds the rank
+        of what lies between the two. Alone it is used at every level; with --kl-tolerance it is
+        a cap, which wins.
     leaf_size
-        Largest number of samples in a block that is kept exact.
+        Number of samples below which a block is not divided further. Larger blocks that do not
+        compress within the budget stay exact too.
     maf
         Leave out variants whose minor allele is rarer than this.
     max_missing
@@ -185,7 +189,7 @@ class GwasOptions:
             return ()
         given = [name for name in ("rank", "kl_tolerance") if getattr(self, name) is not None]
         return tuple(
-            f"{flag(name)} has no effect: it steers the compression, and --mode dense does not "
+            f"{_option(name)} has no effect: it steers the compression, and dense mode does not "
             "compress."
             for name in given
         )
@@ -228,9 +232,30 @@ def _default(field: Field[Any]) -> object:
 def _argument(name: str, value: object) -> list[str]:
     if isinstance(value, bool):
         return [flag(name) if value else "--no-" + name.replace("_", "-")]
-    if isinstance(value, tuple):
-        return [flag(name), *value]
-    return [flag(name), str(value)]
+    values = [str(item) for item in value] if isinstance(value, tuple) else [str(value)]
+    if any(text.startswith("-") for text in values):
+        # A word that begins with a dash is read as a flag of its own unless it is joined to one.
+        return [f"{flag(name)}={text}" for text in values]
+    return [flag(name), *values]
+
+
+def split_names(option: str, given: Sequence[str], columns: Collection[str]) -> tuple[str, ...]:
+    """Names of columns: what ``columns`` does not hold as it stands is split at its commas.
+
+    Raises
+    ------
+    UsageError
+        If a column is named twice.
+    """
+    names = [
+        name for text in given for name in ([text] if text in columns else text.split(",")) if name
+    ]
+    return _name_tuple(option, names)
+
+
+def _option(name: str) -> str:
+    """An option in a sentence, for readers who typed a flag and readers who wrote a keyword."""
+    return f"Option {name.replace('_', '-')}"
 
 
 def _path(name: str, value: object) -> str | None:
@@ -238,7 +263,7 @@ def _path(name: str, value: object) -> str | None:
         return None
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise UsageError(
-            f"{flag(name)} is {value!r}, but it must be the name of a file or a prefix."
+            f"{_option(name)} is {value!r}, but it must be the name of a file or a prefix."
         )
     return str(os.fspath(value))
 
@@ -248,9 +273,11 @@ def _name_tuple(name: str, value: str | Sequence[str]) -> tuple[str, ...]:
     seen: set[str] = set()
     for item in names:
         if not isinstance(item, str) or not item:
-            raise UsageError(f"{flag(name)} holds {item!r}, but every entry must be a column name.")
+            raise UsageError(
+                f"{_option(name)} holds {item!r}, but every entry must be a column name."
+            )
         if item in seen:
-            raise UsageError(f"{flag(name)} names {item!r} twice; give every column once.")
+            raise UsageError(f"{_option(name)} names {item!r} twice; give every column once.")
         seen.add(item)
     return names
 
@@ -273,7 +300,7 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     nearest = difflib.get_close_matches(str(value), choices, n=1)
     hint = f"; did you mean {nearest[0]}" if nearest else ""
     raise UsageError(
-        f"{flag(name)} is {value!r}, but it must be one of {', '.join(choices)}{hint}."
+        f"{_option(name)} is {value!r}, but it must be one of {', '.join(choices)}{hint}."
     )
 
 
@@ -297,7 +324,7 @@ def _check_real(options: GwasOptions, name: str, allowed: str, accept: Any) -> N
     except (TypeError, ValueError):
         number = math.nan
     if not (math.isfinite(number) and accept(number)):
-        raise UsageError(f"{flag(name)} is {value!r}, but it must be a number {allowed}.")
+        raise UsageError(f"{_option(name)} is {value!r}, but it must be a number {allowed}.")
     _set(options, name, number)
 
 
@@ -311,7 +338,7 @@ def _check_integer(options: GwasOptions, name: str, lowest: int) -> None:
         number = lowest - 1
     if number < lowest or isinstance(value, bool):
         raise UsageError(
-            f"{flag(name)} is {value!r}, but it must be a whole number of at least {lowest}."
+            f"{_option(name)} is {value!r}, but it must be a whole number of at least {lowest}."
         )
     _set(options, name, number)
 
@@ -320,23 +347,26 @@ def _check_combinations(options: GwasOptions) -> None:
     """Refuse options that contradict each other."""
     if options.mode == "hodlr" and options.per_variant_h2 == "always":
         raise UsageError(
-            "--per-variant-h2 always needs the exact matrix, because every variant has its own "
-            "covariance; add --mode dense, or use --per-variant-h2 hits."
+            "Option per-variant-h2 'always' needs the exact matrix, because every variant has its "
+            "own covariance; choose mode 'dense', or per-variant-h2 'hits'."
         )
     if options.method == "he" and options.per_variant_h2 != "never":
         raise UsageError(
-            f"--per-variant-h2 {options.per_variant_h2} re-estimates the heritability by "
-            "likelihood, but --method he estimates it by regression; use --method reml or ml."
+            f"Option per-variant-h2 {options.per_variant_h2!r} re-estimates the heritability by "
+            "likelihood, but method 'he' estimates it by regression; choose method 'reml' or 'ml'."
         )
     if options.loco_h2 == "per-chromosome" and not options.loco:
         raise UsageError(
-            "--loco-h2 per-chromosome needs one matrix per chromosome, but --no-loco builds a "
-            "single one; leave one of them out."
+            "Option loco-h2 'per-chromosome' needs one matrix per chromosome, but LOCO is turned "
+            "off and there is a single one; leave one of the two options out."
         )
     if options.covar_name and options.covar is None:
-        raise UsageError("--covar-name chooses columns of a covariate file; add --covar FILE.")
+        raise UsageError(
+            "Option covar-name chooses columns of a covariate file, but there is none; name the "
+            "file by the option covar."
+        )
     if os.path.basename(options.out) in ("", ".", ".."):
         raise UsageError(
-            f"--out is {options.out!r}, which is a folder; give a prefix for the files in it, such "
-            f"as {os.path.join(options.out, 'gwas')}."
+            f"Option out is {options.out!r}, which is a folder; give a prefix for the files in it, "
+            f"such as {os.path.join(options.out, 'gwas')}."
         )

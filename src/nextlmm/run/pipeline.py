@@ -23,7 +23,7 @@ from nextlmm.report.write import write_results
 from nextlmm.run.analysis import analyse
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.model import Model
-from nextlmm.run.options import GwasOptions
+from nextlmm.run.options import GwasOptions, split_names
 from nextlmm.run.problem import Relating, make_problem
 from nextlmm.run.timing import Stopwatch
 
@@ -39,6 +39,10 @@ class GwasRun:
     document: Mapping[str, Any]
     tables: Mapping[str, pl.DataFrame]
     files: RunFiles
+
+    def __repr__(self) -> str:
+        traits = ", ".join(self.tables)
+        return f"GwasRun({traits}: {self.files.document}, seconds = {self.document['seconds']:.2f})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +76,8 @@ def gwas(options: GwasOptions, progress: Progress | None = None) -> GwasRun:
     begin, started = time.perf_counter(), datetime.now(UTC)
     with threadpool_limits(options.threads):
         inputs = _read_inputs(options)
-        cohorts = [_align(inputs, options, name) for name in options.trait or (None,)]
+        traits = split_names("trait", options.trait, inputs.traits.columns)
+        cohorts = [_align(inputs, options, name) for name in traits or (None,)]
         paths = _input_paths(options, inputs.source)
         files = run_files(
             options.out,
@@ -132,10 +137,16 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
         inputs.traits,
         trait,
         covariates=inputs.covariates,
-        covariate_names=options.covar_name or None,
+        covariate_names=_covariate_names(inputs, options),
         keep=inputs.keep,
         remove=inputs.remove,
     )
+
+
+def _covariate_names(inputs: _Inputs, options: GwasOptions) -> tuple[str, ...] | None:
+    if inputs.covariates is None or not options.covar_name:
+        return None
+    return split_names("covar_name", options.covar_name, inputs.covariates.columns)
 
 
 def _run_trait(
