@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
+
+import polars as pl
 
 from nextlmm.cohort.align import Cohort
 from nextlmm.genotype.filters import VariantSelection
@@ -11,6 +13,7 @@ from nextlmm.genotype.source import GenotypeSource
 from nextlmm.output.names import RunFiles
 from nextlmm.report.loci import top_hits
 from nextlmm.run.analysis import Analysis
+from nextlmm.run.model import Model
 from nextlmm.run.options import GwasOptions
 
 _LIST_REASONS = frozenset({"not in the keep list", "in the remove list"})
@@ -43,7 +46,8 @@ def run_facts(source: GenotypeSource, cohorts: Sequence[Cohort]) -> dict[str, An
 def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> dict[str, Any]:
     """The entry of one trait under "traits"."""
     cohort, analysis = result.cohort, result.analysis
-    null = analysis.null
+    null, model = analysis.null, Model.from_options(options)
+    status = _status_counts(analysis)
     warnings = [*options.without_effect, *cohort.warnings, *null.warnings]
     facts: dict[str, Any] = {
         "n": null.n,
@@ -53,6 +57,10 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "method": options.method,
         "test": options.test,
         "loco": options.loco,
+        "loco_h2": options.loco_h2,
+        "per_variant_h2": options.per_variant_h2,
+        "own_h2": _own_h2(analysis.table, model),
+        "budget": None if model.budget is None else asdict(model.budget),
         "h2": null.h2,
         "h2_se": null.h2_se,
         "h2_interval": null.h2_interval,
@@ -69,10 +77,11 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "lambda_gc": _number(analysis.lambda_gc),
         "samples": {"analysed": len(cohort), "excluded": _own_reasons(cohort.exclusions)},
         "variants": {
-            "tested": len(result.selection),
+            "selected": len(result.selection),
+            "tested": status.get("ok", 0),
             "in_relationship_matrix": result.n_related,
             "excluded": dict(result.selection.excluded),
-            "status": _status_counts(analysis),
+            "status": status,
         },
         "certificate": analysis.certificate,
         "top_hits": top_hits(analysis.table),
@@ -81,6 +90,23 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "warnings": warnings,
     }
     return facts
+
+
+def _own_h2(table: pl.DataFrame, model: Model) -> dict[str, Any] | None:
+    """How many variants were tested at a heritability of their own, and the range of it.
+
+    Hits stand out from the h2 that all others share, on their chromosome or in the genome.
+    """
+    if model.per_variant_h2 == "never":
+        return None
+    own = table.filter(pl.col("status") == "ok")
+    if model.per_variant_h2 == "hits":
+        shared = pl.col("h2").mode(maintain_order=True).first()
+        if model.loco_h2 == "per-chromosome":
+            shared = shared.over("chromosome")
+        own = own.filter(pl.col("h2") != shared)
+    span = None if own.is_empty() else [own["h2"].min(), own["h2"].max()]
+    return {"variants": own.height, "h2_range": span}
 
 
 def _effects(result: TraitResult) -> list[dict[str, Any]]:

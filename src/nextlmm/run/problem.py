@@ -48,6 +48,12 @@ class Problem:
     scaling: Scaling
     total: RelationshipSum
 
+    def __repr__(self) -> str:
+        return (
+            f"Problem({self.n} samples, {self.covariates.shape[1]} covariates, "
+            f"{len(self.variants)} variants to test)"
+        )
+
     @property
     def n(self) -> int:
         """Number of samples."""

@@ -1,0 +1,45 @@
+"""What the result document says of a run."""
+
+import pytest
+
+from nextlmm.run.options import GwasOptions
+from nextlmm.run.pipeline import gwas
+
+
+def facts_of(files, **choices):
+    return gwas(GwasOptions(**(files | choices))).document["traits"]["y"]
+
+
+def test_tested_are_those_with_a_result(files):
+    variants = facts_of(files, mode="dense")["variants"]
+    assert variants["tested"] == variants["status"]["ok"]
+    assert variants["selected"] == sum(variants["status"].values())
+    assert variants["tested"] < variants["selected"]
+
+
+@pytest.mark.parametrize("loco_h2", ["shared", "per-chromosome"])
+def test_own_h2__counts_the_hits(files, loco_h2):
+    choices = {"mode": "dense", "loco_h2": loco_h2, "hit_threshold": 0.05}
+    assert facts_of(files, **choices)["own_h2"] is None
+    before = gwas(GwasOptions(**(files | choices))).tables["y"]
+    own = facts_of(files, per_variant_h2="hits", **choices)["own_h2"]
+    passing = (before["neg_log_10_p_value"] > 1.30103).sum()
+    assert own["variants"] == passing
+    assert 0 <= own["h2_range"][0] <= own["h2_range"][1] <= 1
+
+
+def test_own_h2__no_hits(files):
+    facts = facts_of(files, mode="dense", per_variant_h2="hits", hit_threshold=1e-300)
+    assert facts["own_h2"] == {"variants": 0, "h2_range": None}
+
+
+def test_budget__is_what_the_compression_may_cost(files):
+    assert facts_of(files, mode="dense")["budget"] is None
+    assert facts_of(files, mode="hodlr")["budget"] == {"kl": 0.1, "rank": None}
+    assert facts_of(files, mode="hodlr", rank=3)["budget"] == {"kl": None, "rank": 3}
+
+
+def test_a_run_has_a_short_name(files):
+    shown = repr(gwas(GwasOptions(**(files | {"mode": "dense"}))))
+    assert shown.startswith("GwasRun(y: ")
+    assert len(shown) < 300
