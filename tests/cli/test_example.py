@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nextlmm.cli.commands.example import verdict
-from nextlmm.testing.simulate import PlantedLocus
+from nextlmm.cli.commands.example import example_options, verdict
+from nextlmm.testing.simulate import ExampleFiles, PlantedLocus
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,14 @@ def test_the_document_agrees_with_the_truth(finished: tuple[Path, str]) -> None:
     low, high = trait["h2_interval"]
     assert low < 0.5 < high
     assert trait["certificate"]["kl"] < 0.1
+
+
+def test_example_options__mode_and_threads(tmp_path: Path) -> None:
+    files = ExampleFiles(
+        tmp_path / "cohort", tmp_path / "traits.txt", tmp_path / "c.txt", tmp_path / "t.txt", ()
+    )
+    options = example_options(files, tmp_path, mode="dense", threads=1)
+    assert (options.mode, options.threads) == ("dense", 1)
 
 
 def test_verdict__counts_only_significant_loci_near_a_planted_one() -> None:

@@ -4,12 +4,14 @@ import sys
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+import nextlmm
 from nextlmm import errors
-from nextlmm.cli import main as main_module
+from nextlmm.cli import app as app_module
+from nextlmm.cli.commands import shared
 from nextlmm.cli.main import main
 from nextlmm.run import pipeline
 from nextlmm.run.options import GwasOptions
@@ -56,9 +58,16 @@ def fails(capsys: pytest.CaptureFixture[str], status: int, *arguments: str) -> s
         ((*REQUIRED, "--rank", "2.5"), "--rank is '2.5', but it must be a whole number."),
         ((*REQUIRED, "--loco=maybe"), "--loco is 'maybe', but it must be true or false."),
         ((*REQUIRED, "--bfile", "c"), "--bfile specified multiple times"),
-        ((*REQUIRED, "--maf", "0.9"), "--maf is 0.9, but it must be a number between 0 and 0.5."),
-        ((*REQUIRED, "--per-variant-h2", "always"), "add --mode dense"),
-        (("gwaz",), 'Did you mean "gwas"?'),
+        (
+            (*REQUIRED, "--maf", "0.9"),
+            "Option maf is 0.9, but it must be a number between 0 and 0.5.",
+        ),
+        ((*REQUIRED, "--per-variant-h2", "always"), "choose mode 'dense'"),
+        (("gwaz",), "There is no command 'gwaz'; did you mean gwas?"),
+        (("gwa", "--bfile", "x"), "There is no command 'gwa'; did you mean gwas?"),
+        (("xyz",), "There is no command 'xyz'; there are gwas, example."),
+        (("--bfile", "x"), "did you mean nextlmm gwas --bfile?"),
+        (("--xyzzy",), "There is no option --xyzzy."),
         (("--vresion",), "did you mean --version?"),
     ],
 )
@@ -86,6 +95,80 @@ def test_every_kind_of_error_has_its_exit_status(
 ) -> None:
     answer(problem)
     assert fails(capsys, status, *REQUIRED) == "nextlmm: No."
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("the trait is constant; check it", "The trait is constant; check it."),
+        ("traits.txt, line 3: no", "traits.txt, line 3: no."),
+        ("b does not exist; did you mean bb?", "b does not exist; did you mean bb?"),
+        ("'x' is no number", "'x' is no number."),
+    ],
+)
+def test_an_error_is_shown_as_a_sentence(
+    answer: Callable[[BaseException], None],
+    capsys: pytest.CaptureFixture[str],
+    message: str,
+    shown: str,
+) -> None:
+    answer(errors.TraitError(message))
+    assert fails(capsys, 3, *REQUIRED) == f"nextlmm: {shown}"
+
+
+def test_a_value_out_of_range_points_to_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    main([*REQUIRED, "--maf", "0.9"])
+    assert capsys.readouterr().err.splitlines()[-1] == "See: nextlmm gwas --help"
+
+
+def test_a_full_disk_behind_stdout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(document: object, stream: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    class Run:
+        document: ClassVar = {"files": {"log": "o.log"}}
+
+    monkeypatch.setattr(pipeline, "gwas", lambda options, progress: Run())
+    monkeypatch.setattr(shared, "show_summary", fail)
+    sentence = fails(capsys, 5, *REQUIRED)
+    assert "standard output cannot be written (No space left on device)" in sentence
+    assert "all result files are complete, and o.log holds the summary." in sentence
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_help_to_a_full_disk_is_a_sentence() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [Path(sys.executable).with_name("nextlmm"), "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_interrupted_while_loading() -> None:
+    program = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'cyclopts':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from nextlmm.cli.main import run\n"
+        "sys.argv = ['nextlmm', 'gwas', '--help']\n"
+        "run()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 130
+    assert done.stderr.startswith("nextlmm: Interrupted;")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_problem_of_the_program_itself(
@@ -153,7 +236,7 @@ def test_help_does_not_load_the_numerical_libraries() -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main_module, "build_app", lambda: _raise_broken_pipe)
+    monkeypatch.setattr(app_module, "build_app", lambda: _raise_broken_pipe)
     with open(os.devnull, "w") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
         assert main(["--help"]) == 141
@@ -176,3 +259,23 @@ def test_the_installed_command(tmp_path: Path) -> None:
     assert done.stderr.startswith("nextlmm: ")
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_letters_that_the_locale_cannot_show(tmp_path: Path) -> None:
+    prefix = os.fsencode(tmp_path) + b"/gr\xc3\xb6\xc3\x9fe-\xff"
+    done = subprocess.run(
+        [
+            os.fsencode(Path(sys.executable).with_name("nextlmm")),
+            *(b"gwas", b"--bfile", prefix, b"--pheno", prefix, b"--out", prefix),
+        ],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith(b"nextlmm: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_version_of_the_package() -> None:
+    assert nextlmm.__version__ == metadata.version("nextlmm")

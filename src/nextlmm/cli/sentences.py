@@ -1,7 +1,8 @@
 """What went wrong on the command line, in one sentence."""
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import get_args
 
 from cyclopts import (
@@ -17,8 +18,27 @@ from nextlmm.errors import NextlmmError
 _KINDS = {float: "a number", int: "a whole number", bool: "true or false"}
 
 
-def usage_sentence(error: CycloptsError, flags: Iterable[str]) -> str:
-    """Explain an error of the option parser; ``flags`` are all that the command knows."""
+def usage_sentence(
+    error: CycloptsError,
+    flags: Iterable[str],
+    arguments: Sequence[str] = (),
+    commands: Mapping[str, Collection[str]] | None = None,
+) -> str:
+    """Explain an error of the option parser.
+
+    Parameters
+    ----------
+    error
+        What the parser raised.
+    flags
+        Every flag that the command knows.
+    arguments
+        What was typed.
+    commands
+        Where no command was recognised, every command with its flags.
+    """
+    if commands:
+        return _command_sentence(list(arguments), set(flags), commands)
     known = set(flags)
     unknown = _unknown_tokens(error, known)
     if unknown:
@@ -40,16 +60,44 @@ def usage_sentence(error: CycloptsError, flags: Iterable[str]) -> str:
     return " ".join(str(error).split())
 
 
-def failure_sentence(error: BaseException) -> str:
-    """Explain any other error; those of this package explain themselves."""
+def failure_sentence(error: BaseException, arguments: Collection[str] = ()) -> str:
+    """Explain any other error; those of this package explain themselves.
+
+    ``arguments`` are what was typed, whose words keep their letters.
+    """
     if isinstance(error, NextlmmError):
-        return str(error)
+        return _as_sentence(str(error), arguments)
     if isinstance(error, MemoryError):
         return "The machine has too little memory for this analysis; use fewer samples."
     return (
         f"The program stopped at a problem that it did not foresee ({type(error).__name__}: "
         f"{error}); please repeat the command with --debug and report what it prints."
     )
+
+
+def _as_sentence(text: str, names: Collection[str]) -> str:
+    """The text with a capital and a full stop, unless it begins with a name or ends with a sign."""
+    first = re.match(r"[a-z]+(?=[ ,])", text)
+    if first and first.group() not in names:
+        text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _command_sentence(
+    arguments: Sequence[str], flags: Collection[str], commands: Mapping[str, Collection[str]]
+) -> str:
+    """What is wrong before any command was recognised."""
+    word = next((text for text in arguments if text not in flags), "")
+    if not word.startswith("-"):
+        nearest = difflib.get_close_matches(word, list(commands), n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(commands)}."
+        return f"There is no command {word!r}; {hint}"
+    name = word.split("=")[0]
+    owner = next((command for command, known in commands.items() if name in known), None)
+    if owner is not None:
+        return f"{name} is an option of a command; did you mean nextlmm {owner} {name}?"
+    nearest = difflib.get_close_matches(name, sorted(flags), n=1)
+    return f"There is no option {name}" + (f"; did you mean {nearest[0]}?" if nearest else ".")
 
 
 def _unknown_tokens(error: CycloptsError, known: set[str]) -> list[str]:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from nextlmm.cli.commands.shared import Debug
+from nextlmm.cli.commands.shared import Debug, show
 from nextlmm.cli.progress import ScreenProgress
-from nextlmm.cli.render import show_lines, show_summary
 from nextlmm.errors import OutputError
-from nextlmm.run.options import GwasOptions
+from nextlmm.run.options import GwasOptions, Mode, whole_number
 
 if TYPE_CHECKING:
     from nextlmm.testing.simulate import ExampleFiles, PlantedLocus
@@ -22,6 +21,8 @@ _NEAR_BP = 1_000_000
 def example(
     *,
     out: Annotated[Path, Parameter(alias="-o")] = Path("example"),
+    mode: Mode = "hodlr",
+    threads: Annotated[int | None, Parameter(converter=whole_number)] = None,
     debug: Debug = False,
 ) -> None:
     """Simulate a small cohort and analyse it.
@@ -33,6 +34,10 @@ def example(
     ----------
     out
         Folder for the data and the results; made if it does not exist.
+    mode
+        Form of the relationship matrix: hodlr compresses it, dense keeps it exact.
+    threads
+        Processor cores to use. All of them unless given.
     """
     del debug  # read by the entry point, which handles errors
     # The numerical libraries load in a second: --help and usage errors must not wait for them.
@@ -41,14 +46,15 @@ def example(
 
     _make_folder(out)
     files = write_example(out)
-    options = example_options(files, out)
+    options = example_options(files, out, mode=mode, threads=threads)
     with ScreenProgress(sys.stderr) as progress:
         run = gwas(options, progress)
-    show_summary(run.document, sys.stdout)
-    show_lines(verdict(files.planted, run.document["traits"]["height"]["top_hits"]), sys.stdout)
+    show(run.document, verdict(files.planted, run.document["traits"]["height"]["top_hits"]))
 
 
-def example_options(files: "ExampleFiles", folder: Path) -> GwasOptions:
+def example_options(
+    files: "ExampleFiles", folder: Path, *, mode: Mode = "hodlr", threads: int | None = None
+) -> GwasOptions:
     """The main job on the example: its trait with known loci, and both covariates."""
     return GwasOptions(
         bfile=str(files.prefix),
@@ -56,6 +62,8 @@ def example_options(files: "ExampleFiles", folder: Path) -> GwasOptions:
         trait=("height",),
         covar=str(files.covariates),
         out=str(folder / "result"),
+        mode=mode,
+        threads=threads,
     )
 
 

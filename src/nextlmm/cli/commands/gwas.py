@@ -2,9 +2,8 @@
 
 import sys
 
-from nextlmm.cli.commands.shared import Debug
+from nextlmm.cli.commands.shared import Debug, show
 from nextlmm.cli.progress import ScreenProgress
-from nextlmm.cli.render import show_summary
 from nextlmm.run.options import GwasOptions
 
 
@@ -21,4 +20,4 @@ def gwas(options: GwasOptions, *, debug: Debug = False) -> None:
 
     with ScreenProgress(sys.stderr) as progress:
         run = run_gwas(options, progress)
-    show_summary(run.document, sys.stdout)
+    show(run.document)

@@ -1,8 +1,13 @@
-"""Options that every command has."""
+"""What every command has: an option for errors, and a way to show its results."""
 
-from typing import Annotated
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
+
+from nextlmm.cli.render import show_lines, show_summary
+from nextlmm.errors import OutputError
 
 DEBUG_FLAG = "--debug"
 
@@ -16,3 +21,25 @@ Debug = Annotated[
         group=Group("Run", sort_key=5),
     ),
 ]
+
+
+def show(document: Mapping[str, Any], lines: Iterable[str] = ()) -> None:
+    """Print the summary of a run whose files are complete, and further lines.
+
+    Raises
+    ------
+    OutputError
+        If standard output cannot be written.
+    """
+    try:
+        show_summary(document, sys.stdout)
+        show_lines(lines, sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"The summary cannot be shown, because standard output cannot be written "
+            f"({error.strerror}); all result files are complete, and {document['files']['log']} "
+            "holds the summary."
+        ) from error

@@ -1,0 +1,93 @@
+"""The command line: its commands, and errors as sentences with an exit status."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import metadata
+
+from cyclopts import App, CycloptsError
+
+from nextlmm.cli.commands.example import example
+from nextlmm.cli.commands.gwas import gwas
+from nextlmm.cli.commands.shared import DEBUG_FLAG
+from nextlmm.cli.sentences import failure_sentence, usage_sentence
+from nextlmm.errors import NextlmmError, UsageError
+
+_COMMANDS = ("gwas", "example")
+_USAGE, _BROKEN_PIPE = 2, 141
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run the command given by ``arguments`` and return its exit status; see `nextlmm.cli.main`."""
+    app = build_app()
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as error:
+        chain = tuple(error.command_chain or ())
+        commands = {} if chain else {name: _flags(app, (name,)) for name in _COMMANDS}
+        _report(usage_sentence(error, _flags(app, chain), arguments, commands))
+        _point_to_help(chain)
+        return _USAGE
+    except BrokenPipeError:
+        _silence_stdout()
+        return _BROKEN_PIPE
+    except Exception as error:  # the last resort: no user sees a traceback without asking for it
+        if DEBUG_FLAG in arguments:
+            traceback.print_exc()
+        _report(failure_sentence(error, arguments))
+        if isinstance(error, UsageError):
+            _point_to_help(tuple(arguments[:1]))
+        _silence_stdout()
+        return error.exit_status if isinstance(error, NextlmmError) else 1
+    return 0
+
+
+def build_app() -> App:
+    """The command line with all of its commands."""
+    app = App(
+        name="nextlmm",
+        help=(
+            "Genome-wide association with a linear mixed model: near-exact and certified with a "
+            "hierarchical relationship matrix, or exact."
+        ),
+        help_epilogue="First steps: nextlmm example",
+        version=lambda: metadata.version("nextlmm"),
+        suppress_keyboard_interrupt=False,
+    )
+    app.command(
+        gwas,
+        help_epilogue=(
+            "Example: nextlmm gwas --bfile cohort --pheno traits.txt --trait height "
+            "--covar covariates.txt --out results/height"
+        ),
+    )
+    app.command(example)
+    return app
+
+
+def _flags(app: App, command: Sequence[str]) -> list[str]:
+    """Every option name of a command, aliases included."""
+    for name in command:
+        app = app[name]
+    if app.default_command is None:
+        return [*app.help_flags, *app.version_flags]
+    collection = app.assemble_argument_collection()
+    return [name for argument in collection for name in argument.names]
+
+
+def _report(sentence: str) -> None:
+    sys.stderr.write(f"nextlmm: {sentence}\n")
+
+
+def _point_to_help(command: Sequence[str]) -> None:
+    sys.stderr.write(f"See: {' '.join(['nextlmm', *command])} --help\n")
+
+
+def _silence_stdout() -> None:
+    """Where stdout cannot be written, leave Python nothing to complain about at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
