@@ -40,6 +40,13 @@ def test_read_lines__missing(tmp_path):
         read_lines(tmp_path / "file" / "t")
 
 
+def test_read_lines__missing__names_what_is_near(tmp_path):
+    (tmp_path / "pheno.txt").touch()
+    (tmp_path / "geno.bed").touch()
+    with pytest.raises(MissingFileError, match=r"no such file\); did you mean pheno\.txt\?$"):
+        read_lines(tmp_path / "phen.txt")
+
+
 def test_read_lines__empty(tmp_path):
     path = tmp_path / "t"
     path.touch()

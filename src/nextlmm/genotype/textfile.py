@@ -1,5 +1,6 @@
 """The lines of a text file, whatever program and system wrote it."""
 
+import difflib
 import gzip
 import os
 import re
@@ -47,10 +48,20 @@ def missing_file(path: Path, error: OSError) -> MissingFileError:
             where = f"there is no folder {path.parent}"
         else:
             where = f"the folder {path.parent.resolve()} has no such file"
-        return MissingFileError(f"{path} does not exist ({where}); check the spelling of the path")
+        return MissingFileError(f"{path} does not exist ({where}); {_spelling(path)}")
     return MissingFileError(
         f"{path} cannot be read ({error.strerror or error}); check its permissions"
     )
+
+
+def _spelling(path: Path) -> str:
+    """What to do about a name that is not there: files of the folder with a name near it."""
+    try:
+        names = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
+    except OSError:
+        names = []
+    nearest = difflib.get_close_matches(path.name, names, n=3)
+    return f"did you mean {' or '.join(nearest)}?" if nearest else "check the spelling of the path"
 
 
 def read_lines(path: str | os.PathLike[str]) -> list[str]:
