@@ -124,6 +124,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("nextlmm")
     if name not in _HOME:
         raise AttributeError(f"module 'nextlmm' has no attribute {name!r}")
     return getattr(import_module(f"nextlmm.{_HOME[name]}"), name)
