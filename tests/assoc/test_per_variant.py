@@ -4,8 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextlmm.assoc.per_variant import per_variant_block, per_variant_model
+from nextlmm.assoc.scan import scan_model, test_block
 from nextlmm.errors import DesignError, NotPositiveDefiniteError
 from nextlmm.linalg.spectral import SpectralCovariance, spectral_covariance
+from nextlmm.lmm.null import fit_null
 from nextlmm.testing import reference
 
 from ..lmm.cohorts import small_cohort
@@ -148,11 +150,67 @@ def test_block__an_almost_perfect_fit(noise, test):
     assert np.isfinite(found.neg_log_10_p_value).all()
 
 
+@pytest.mark.parametrize("test", TESTS)
+@pytest.mark.parametrize("noise", [0.0, 1e-17, 1e-15, 1e-13, 1e-11, 1e-10, 1e-8, 1e-5, 1e-3, 0.03])
+def test_block__no_fit_is_too_good_for_a_number(noise, test):
+    for seed in range(24, 28):
+        cohort = small_cohort(seed, n=60, m=4)
+        y = 3.0 * cohort.dosage[:, 1]
+        y = y + noise * np.random.default_rng(seed).standard_normal(60)
+        model = per_variant_model(y, cohort.covariates, spectral_covariance(cohort.k), test=test)
+        found = per_variant_block(model, cohort.dosage)
+        for name in NUMBERS:
+            assert np.isfinite(getattr(found, name)).all(), name
+        assert (found.standard_error > 0.0).all()
+        assert found.beta[1] == pytest.approx(3.0, abs=noise + 1e-9)
+
+
+@pytest.mark.parametrize("test", ["wald", "lrt"])
+@pytest.mark.parametrize("noise", [1e-8, 1e-6, 1e-4, 1e-2])
+def test_block__what_a_variant_leaves_decides_its_h2(noise, test):
+    cohort = small_cohort(3, n=60, m=4)
+    y = cohort.y - cohort.y.mean()
+    covariance = spectral_covariance(cohort.k)
+
+    def tested(trait):
+        model = per_variant_model(trait, cohort.covariates, covariance, test=test)
+        return per_variant_block(model, cohort.dosage[:, 1:2])
+
+    one, close = tested(y), tested(3.0 * cohort.dosage[:, 1] + noise * y)
+    assert 0.01 < one.h2[0] < 0.99
+    assert close.h2 == pytest.approx(one.h2, abs=1e-5)
+    assert close.standard_error == pytest.approx(noise * one.standard_error, rel=1e-5)
+    assert close.beta - 3.0 == pytest.approx(noise * one.beta, abs=1e-4 * noise)
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_block__an_exact_fit_is_tested_at_the_h2_of_the_model_without_it(test):
+    cohort = small_cohort(24, n=60, m=4)
+    covariance = spectral_covariance(cohort.k)
+    y = 3.0 * cohort.dosage[:, 1]
+    null = fit_null(y, cohort.covariates, covariance, method="ml")
+    model = per_variant_model(y, cohort.covariates, covariance, test=test)
+    shared = scan_model(y, cohort.covariates, covariance, h2=null.h2, h2_ml=null.h2, test=test)
+    own, expected = per_variant_block(model, cohort.dosage), test_block(shared, cohort.dosage)
+    for name in NUMBERS:
+        assert getattr(own, name)[1] == pytest.approx(getattr(expected, name)[1], rel=1e-6), name
+
+
 def test_model__score_is_taken_where_asked():
     cohort = small_cohort(24, n=40, m=4)
     covariance = spectral_covariance(cohort.k)
     model = per_variant_model(cohort.y, cohort.covariates, covariance, test="score", h2_ml=0.3)
     assert set(per_variant_block(model, cohort.dosage).h2) == {0.3}
+
+
+def test_model__prints_as_one_line():
+    cohort = small_cohort(24, n=40, m=4)
+    model = per_variant_model(cohort.y, cohort.covariates, spectral_covariance(cohort.k))
+    assert repr(model) == "<wald tests on 40 samples, each variant at its own h2>"
+    block = per_variant_block(model, np.column_stack((cohort.dosage, np.ones(40))))
+    assert repr(block) == "<results of 5 variants, 4 tested>"
+    shared = scan_model(cohort.y, cohort.covariates, spectral_covariance(cohort.k), h2=0.25)
+    assert repr(shared) == "<wald tests on 40 samples at h2 = 0.25>"
 
 
 def test_model__refuses():

@@ -170,6 +170,33 @@ def test_block__a_perfect_fit_has_a_large_finite_statistic():
     assert found.neg_log_10_p_value[1] > 300.0
 
 
+@pytest.mark.parametrize("test", ["wald", "lrt"])
+def test_block__a_perfect_fit_does_not_measure_the_rounding_of_its_factor(test):
+    cohort = small_cohort(14, n=60, m=4)
+    y = 3.0 * cohort.dosage[:, 1]
+    found = []
+    for covariance in (DenseCovariance, spectral_covariance):
+        for h2 in (0.0, 0.4, 0.9999):
+            model = scan_model(y, cohort.covariates, covariance(cohort.k), h2=h2, test=test)
+            found.append(test_block(model, cohort.dosage).neg_log_10_p_value[1])
+    assert found == pytest.approx([found[0]] * 6, rel=1e-12)
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e9])
+def test_block__an_offset_of_the_trait_does_not_matter(offset):
+    cohort = small_cohort(14, n=60, m=10)
+    shifted = offset + cohort.y
+    plain = shifted - offset  # exact, so that both hold the same digits
+    one, other = (
+        test_block(
+            scan_model(y, cohort.covariates, DenseCovariance(cohort.k), h2=H2), cohort.dosage
+        )
+        for y in (plain, shifted)
+    )
+    for name in NUMBERS:
+        np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-10)
+
+
 def test_scan_model__uses_one_factor_where_one_is_enough():
     cohort = small_cohort(14, n=40, m=4)
     covariance = DenseCovariance(cohort.k)

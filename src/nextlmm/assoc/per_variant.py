@@ -16,14 +16,14 @@ Source : Zhou and Stephens 2012, equations 1 to 9 and supplementary section 3 fo
 rewritten with H^-1 A in place of differences of powers of H^-1, which lose digits at small h2.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from nextlmm.assoc.forms import IndexArray, Point, gram, pairs, profile_point
 from nextlmm.assoc.scan import (
-    NEARLY_EXACT_FIT,
+    EXACT_FIT,
     OK,
     AssociationBlock,
     Sums,
@@ -43,6 +43,7 @@ from nextlmm.lmm.null import fit_null
 from nextlmm.lmm.profile import LOG_RATIO_LIMIT
 
 GRID = np.linspace(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT, 21)
+CLOSE_FIT = 1e-3  # share left, at any h2, below which a variant is searched without its own effect
 STEP_TOLERANCE = 1e-6  # in t; moves -log10 p by about as much
 MAX_STEPS = 60
 CHUNK_ELEMENTS = 1 << 16  # samples times variants worked on together, so that they stay in cache
@@ -58,7 +59,8 @@ class PerVariantModel:
     basis, trait : U'Q, (n, c), and U'y, (n,), y without its covariate part.
     products, pair : (n, pairs) products of pairs of columns of (basis, trait), for their weighted
         sums, and which of them belongs to two columns.
-    null : trait and covariates at the ML h2 of the model without variant; unused by wald.
+    null : trait and covariates at the ML h2 of the model without variant; wald uses it only for
+        variants that fit the trait exactly.
     """
 
     test: Test
@@ -70,12 +72,23 @@ class PerVariantModel:
     pair: IndexArray
     null: WhitenedTrait
 
+    def __repr__(self) -> str:
+        return f"<{self.test} tests on {self.design.n:,} samples, each variant at its own h2>"
+
 
 @dataclass(frozen=True, eq=False)
 class _Optimum:
+    """The highest maximum of each variant: position, log-likelihood and forms there, each (b,)."""
+
     t: FloatArray
     value: FloatArray
     sums: Sums
+
+    def put(self, at: IndexArray, other: "_Optimum") -> None:
+        """Write ``other`` into the places ``at``."""
+        self.t[at], self.value[at] = other.t, other.value
+        for mine, new in zip(_rows(self.sums), _rows(other.sums), strict=True):
+            mine[at] = new
 
 
 def per_variant_model(
@@ -92,9 +105,9 @@ def per_variant_model(
     ----------
     y, covariates : (n,) and (n, c), as for ``fit_null``.
     covariance : K by its eigenvectors.
-    h2_ml : where the score is taken; the ML estimate on ``covariance`` if None.  The likelihood
-        ratio always takes that estimate: a model that is not at its maximum would let every
-        variant win by moving h2.
+    h2_ml : where the score is taken, and where variants that fit the trait exactly are tested;
+        the ML estimate on ``covariance`` if None.  The likelihood ratio always takes that estimate:
+        a model that is not at its maximum would let every variant win by moving h2.
 
     Raises
     ------
@@ -106,29 +119,34 @@ def per_variant_model(
     design = make_design(covariates)
     residual_df(design)
     covariance.factor(weight=float(expit(GRID[-1])))  # raises where any later weight would fail
-    if test == "lrt" or (test == "score" and h2_ml is None):
+    if test == "lrt" or h2_ml is None:
         h2_ml = fit_null(y, covariates, covariance, method="ml").h2_ml
-    null_h2 = 0.0 if h2_ml is None else h2_ml  # wald compares nothing with it
     columns = covariance.vectors.T @ np.column_stack((design.basis, design.project(y)))
-    first, second, pair = pairs(columns.shape[1])
+    products, pair = _products(columns)
     return PerVariantModel(
         test=test,
         design=design,
         covariance=covariance,
         basis=columns[:, :-1],
         trait=columns[:, -1],
-        products=columns[:, first] * columns[:, second],
+        products=products,
         pair=pair,
-        null=whiten_trait(covariance.factor(weight=null_h2), y, design, h2=null_h2),
+        null=whiten_trait(covariance.factor(weight=h2_ml), y, design, h2=h2_ml),
     )
+
+
+def _products(columns: FloatArray) -> tuple[FloatArray, IndexArray]:
+    first, second, pair = pairs(columns.shape[1])
+    return columns[:, first] * columns[:, second], pair
 
 
 def per_variant_block(model: PerVariantModel, dosage: FloatArray) -> AssociationBlock:
     """Test every column of ``dosage`` (n, b) with the h2 of highest likelihood for that variant.
 
     Wald, effect and standard error use the variant's own REML estimate, lrt its own ML estimate,
-    and score the ML estimate of the model without variant.  See ``scan.test_block`` for ``dosage``
-    and the result.
+    and score the ML estimate of the model without variant.  A variant that fits the trait to
+    rounding leaves nothing to estimate an h2 from; all its numbers are those of the latter.  See
+    ``scan.test_block`` for ``dosage`` and the result.
 
     Cost : one rotation, 2 n^2 b operations, then O(n b c) for the grid and each Newton step.
     """
@@ -139,9 +157,8 @@ def per_variant_block(model: PerVariantModel, dosage: FloatArray) -> Association
     own = _maximise(model, x, reml=True)
     h2, tested = expit(own.t), own.sums
     if model.test == "score":
-        scale = np.sqrt(model.null.h2 * model.covariance.values + (1.0 - model.null.h2))
         h2 = np.full(len(x), model.null.h2)
-        tested = sums_of(model.null, x.T / scale[:, None])
+        tested = _sums_at_null(model, x)
     if model.test == "lrt":
         ml = _maximise(model, x, reml=False)
         h2 = expit(ml.t)
@@ -160,15 +177,36 @@ def per_variant_block(model: PerVariantModel, dosage: FloatArray) -> Association
     )
 
 
+def _sums_at_null(model: PerVariantModel, x: FloatArray) -> Sums:
+    scale = np.sqrt(model.null.h2 * model.covariance.values + (1.0 - model.null.h2))
+    return sums_of(model.null, x.T / scale[:, None])
+
+
 def _maximise(model: PerVariantModel, x: FloatArray, *, reml: bool) -> _Optimum:
-    """The best of all local maxima for every row of ``x`` (b, n)."""
-    with np.errstate(divide="ignore", invalid="ignore"):  # a perfect fit has no likelihood
-        return _best_of_local_maxima(model, x, reml=reml)
+    """The best of all local maxima for every row of ``x`` (b, n).
+
+    Forms of a variant that explains almost all are differences of large numbers; it is searched
+    with its effect, which no likelihood depends on, taken out of the trait first.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):  # an exact fit has no likelihood
+        grid = _on_grid(model, x, reml=reml)
+        left = 1.0 - grid.xpy**2 / (grid.xpx * grid.ypy)
+    is_close = ~(left.min(axis=1) > CLOSE_FIT)
+    if not is_close.any():
+        return _best_of_local_maxima(model, x, grid, reml=reml)
+    found = _Optimum(np.empty(len(x)), np.empty(len(x)), Sums(*np.empty((4, len(x)))))
+    others = x[~is_close]
+    grid = _on_grid(model, others, reml=reml)
+    found.put(np.flatnonzero(~is_close), _best_of_local_maxima(model, others, grid, reml=reml))
+    for row in np.flatnonzero(is_close):
+        found.put(np.array([row]), _close_fit(model, x[row], reml=reml))
+    return found
 
 
-def _best_of_local_maxima(model: PerVariantModel, x: FloatArray, *, reml: bool) -> _Optimum:
+def _best_of_local_maxima(
+    model: PerVariantModel, x: FloatArray, grid: Point, *, reml: bool
+) -> _Optimum:
     n_variants, n = x.shape
-    grid = _on_grid(model, x, reml=reml)
     variant, cell = np.nonzero((grid.slope[:, :-1] > 0.0) & (grid.slope[:, 1:] <= 0.0))
     guess = _first_guess(grid.slope, variant, cell)
     low_end = np.flatnonzero(grid.slope[:, 0] <= 0.0)
@@ -192,32 +230,33 @@ def _best_of_local_maxima(model: PerVariantModel, x: FloatArray, *, reml: bool) 
     order = np.lexsort((value, owner))  # the last of each owner is its best
     best = order[np.searchsorted(owner[order], np.arange(n_variants), side="right") - 1]
     t, value, xpx, xpy, ypy = (row[best] for row in (t, value, xpx, xpy, ypy))
-    ypy_with = ypy - xpy**2 / xpx
-    near = np.flatnonzero(~(ypy_with > (1.0 - NEARLY_EXACT_FIT) * ypy))
-    for start in range(0, len(near), chunk):
-        some = near[start : start + chunk]
-        ypy_with[some], ml_value = _close_fit(model, x[some], t[some])
-        if not reml:
-            value[some] = ml_value
-    return _Optimum(t, value, Sums(xpx, xpy, ypy, ypy_with))
+    return _Optimum(t, value, Sums(xpx, xpy, ypy, ypy - xpy**2 / xpx))
 
 
-def _close_fit(
-    model: PerVariantModel, x: FloatArray, t: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Residual sum of squares with the variant, as a sum, and the ML log-likelihood with it.
+def _close_fit(model: PerVariantModel, x: FloatArray, *, reml: bool) -> _Optimum:
+    """The optimum of one variant (n,) that explains almost all of the trait, or all of it."""
+    across = x - model.basis @ (model.basis.T @ x)
+    effect, rest = 0.0, model.trait
+    for _ in range(2):  # the second round takes out the rounding of the first
+        change = float(across @ rest) / float(across @ across)
+        effect, rest = effect + change, rest - change * across
+    if rest @ rest <= EXACT_FIT * (model.trait @ model.trait):
+        sums = _sums_at_null(model, x[None])
+        gain = 0.5 * model.design.n * np.log(sums.ypy / sums.ypy_with)
+        t = np.array([logit(model.null.h2)])
+        return _Optimum(t, model.null.log_likelihood_ml + gain, sums)
+    products, _ = _products(np.column_stack((model.basis, rest)))
+    without = replace(model, trait=rest, products=products)
+    grid = _on_grid(without, x[None], reml=reml)
+    found = _best_of_local_maxima(without, x[None], grid, reml=reml)
+    xpx, xpy, ypy, ypy_with = _rows(found.sums)
+    ypy = ypy + effect * (2.0 * xpy + effect * xpx)
+    ypy_with = np.maximum(ypy_with, EXACT_FIT * ypy)
+    return replace(found, sums=Sums(xpx, xpy + effect * xpx, ypy, ypy_with))
 
-    For fits so close that the difference of two quadratic forms would be noise.
-    """
-    n, _ = model.basis.shape
-    root = np.sqrt(1.0 / (1.0 + np.exp(t)[:, None] * model.covariance.values))[..., None]
-    predictors = np.broadcast_to(model.basis, (len(x), *model.basis.shape))
-    basis, _ = np.linalg.qr(root * np.concatenate((predictors, x[..., None]), axis=2))
-    y = root * model.trait[:, None]
-    residual = y - basis @ (basis.swapaxes(1, 2) @ y)
-    rest = np.einsum("bni,bni->b", residual, residual)
-    logdet = -2.0 * np.log(root).sum(axis=(1, 2))
-    return rest, -0.5 * (logdet + n * (np.log(2.0 * np.pi * rest / n) + 1.0))
+
+def _rows(sums: Sums) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    return sums.xpx, sums.xpy, sums.ypy, sums.ypy_with
 
 
 def _at(grid: Point, index: tuple[IndexArray, int], t: float) -> FloatArray:

@@ -30,6 +30,12 @@ OK, MONOMORPHIC, ALL_MISSING, COLLINEAR = "ok", "monomorphic", "all_missing", "c
 COLLINEAR_TOLERANCE = 1e-10  # share of a variant's variance that the covariates may leave
 NEARLY_COLLINEAR = 1e-2  # share below which the covariates are projected out before whitening
 NEARLY_EXACT_FIT = 0.99  # share explained above which the residual is summed, not subtracted
+EXACT_FIT = 1e-20
+"""Share of y'Py below which what a variant leaves is rounding: the trait's tenth digit.
+
+It is then counted as this share, so that a variant that equals the trait has one p-value whatever
+the factor, and not one that measures the rounding errors of each.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +55,10 @@ class AssociationBlock:
     neg_log_10_p_value: FloatArray
     h2: FloatArray
     status: np.ndarray
+
+    def __repr__(self) -> str:
+        tested = int(np.count_nonzero(self.status == OK))
+        return f"<results of {len(self.status):,} variants, {tested:,} tested>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +83,11 @@ class ScanModel:
     design: Design
     wald: Lens
     tested: Lens
+
+    def __repr__(self) -> str:
+        return (
+            f"<{self.test} tests on {self.design.n:,} samples at h2 = {self.tested.trait.h2:.4g}>"
+        )
 
 
 def scan_model(
@@ -223,4 +238,4 @@ def sums_of(trait: WhitenedTrait, whitened: FloatArray) -> Sums:
     near = np.flatnonzero(ypy_with < (1.0 - NEARLY_EXACT_FIT) * trait.ypy)
     rest = trait.residual[:, None] - x[:, near] * (xpy[near] / xpx[near])
     ypy_with[near] = np.einsum("ij,ij->j", rest, rest)
-    return Sums(xpx, xpy, ypy, ypy_with)
+    return Sums(xpx, xpy, ypy, np.maximum(ypy_with, EXACT_FIT * ypy))
