@@ -30,18 +30,25 @@ class FactorCertificate:
     """What was measured for one matrix that a scan used.
 
     ``divergence`` is that of the factor from the exact matrix at the same h2, ``bound`` that of
-    the tests from the exact ones, which are at the h2 of the exact null model, and ``exact`` does
-    those exact tests where the bound is not enough.
+    the tests from the exact ones, which are at the h2 of the exact null model.
     """
 
     divergence: Divergence
     bound: ScanBound
+
+
+@dataclass(frozen=True, eq=False)
+class Certified:
+    """A certificate and the exact tests that it speaks of, for where its bound is not enough.
+
+    ``exact`` holds an (n, n) factor and should not outlive its scan.
+    """
+
+    certificate: FactorCertificate
     exact: ScanModel
 
 
-def certify(
-    problem: Problem, model: Model, fitted: Fitted, scan: ScanModel
-) -> FactorCertificate | None:
+def certify(problem: Problem, model: Model, fitted: Fitted, scan: ScanModel) -> Certified | None:
     """Measure the factor that a scan uses; None where the matrix is exact."""
     if fitted.exact is None:
         return None
@@ -53,7 +60,8 @@ def certify(
     exact = same if exact_h2 == h2 else fitted.exact.factor(exact_h2)
     lens = Lens(exact, whiten_trait(exact, problem.y, scan.design, h2=exact_h2))
     bound = scan_bound(scan, exact, lens.trait, eigenvalue_range(tested, exact))
-    return FactorCertificate(divergence, bound, ScanModel(scan.test, scan.design, lens, lens))
+    exact_scan = ScanModel(scan.test, scan.design, lens, lens)
+    return Certified(FactorCertificate(divergence, bound), exact_scan)
 
 
 def _exact_factor(tested: CovarianceFactor, fitted: Fitted, h2: float) -> CholeskyFactor:

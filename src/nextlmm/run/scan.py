@@ -13,7 +13,7 @@ from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.spectral import SpectralCovariance, spectral_covariance
 from nextlmm.progress import Progress
-from nextlmm.run.certificate import FactorCertificate, certify
+from nextlmm.run.certificate import Certified, FactorCertificate, certify
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.solver import Fitted
@@ -65,14 +65,14 @@ def scan_variants(
         h2_ml=fitted.null.h2_ml,
         test=model.test,
     )
-    certificate = certify(problem, model, fitted, shared)
+    certified = certify(problem, model, fitted, shared)
     columns = _shared_h2_columns(problem, shared, variants, progress)
-    if certificate is not None:
-        columns = _bounded(problem, columns, certificate)
+    if certified is not None:
+        columns = _bounded(problem, columns, certified)
     if model.per_variant_h2 == "hits":
-        hits = _hits(problem, model, columns, certificate)
+        hits = _hits(problem, model, columns, certified)
         columns = _retested(problem, model, fitted, columns, hits)
-    return Scan(columns, certificate)
+    return Scan(columns, certified.certificate if certified is not None else None)
 
 
 def _shared_h2_columns(
@@ -85,13 +85,13 @@ def _shared_h2_columns(
     return _join(variants, blocks)
 
 
-def _bounded(problem: Problem, columns: ScanColumns, certificate: FactorCertificate) -> ScanColumns:
+def _bounded(problem: Problem, columns: ScanColumns, certified: Certified) -> ScanColumns:
     """The columns with bounds: uniform ones, and the exact answer itself where it could matter."""
-    low, high = certificate.bound.interval(columns.chi2)
+    low, high = certified.certificate.bound.interval(columns.chi2)
     matters = np.flatnonzero(columns.neg_log_10_p_value > _CHECKED_LOG_P)
     if len(matters):
         variants = columns.variants[matters]
-        blocks = [test_block(certificate.exact, d) for _, d in _dosage_blocks(problem, variants)]
+        blocks = [test_block(certified.exact, d) for _, d in _dosage_blocks(problem, variants)]
         exact = _join(variants, blocks).neg_log_10_p_value
         low[matters], high[matters] = exact * (1.0 - ROUNDING), exact * (1.0 + ROUNDING)
     return replace(columns, log_p_low=low, log_p_high=high)
@@ -123,17 +123,17 @@ def _own_model(problem: Problem, model: Model, fitted: Fitted) -> PerVariantMode
 
 
 def _hits(
-    problem: Problem, model: Model, columns: ScanColumns, certificate: FactorCertificate | None
+    problem: Problem, model: Model, columns: ScanColumns, certified: Certified | None
 ) -> IndexArray:
     """Positions of the variants whose exact test passes the threshold for a hit."""
     threshold = -np.log10(model.hit_threshold)
-    if certificate is None or columns.log_p_high is None:
+    if certified is None or columns.log_p_high is None:
         return np.flatnonzero(columns.neg_log_10_p_value > threshold)
     possible = np.flatnonzero(columns.log_p_high > threshold)
     if not len(possible):
         return possible
     variants = columns.variants[possible]
-    blocks = [test_block(certificate.exact, d) for _, d in _dosage_blocks(problem, variants)]
+    blocks = [test_block(certified.exact, d) for _, d in _dosage_blocks(problem, variants)]
     passes = _join(variants, blocks).neg_log_10_p_value > threshold
     return np.asarray(possible[passes])
 
