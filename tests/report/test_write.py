@@ -1,5 +1,7 @@
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,3 +63,8 @@ def test_all_or_none(
     with pytest.raises(KeyboardInterrupt):
         write(document, make_table(100), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_plots__the_plotting_library_is_not_loaded() -> None:
+    program = "import sys, nextlmm.run.pipeline\nsys.exit('matplotlib' in sys.modules)\n"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,6 @@ from nextlmm.output.names import RunFiles
 from nextlmm.output.publication import Publication
 from nextlmm.output.table import write_table
 from nextlmm.report.details import provenance
-from nextlmm.report.figures import manhattan, qq, write_png
 from nextlmm.report.summary import plain_lines, summarise
 
 
@@ -46,12 +46,23 @@ def write_results(
             paths = files.traits[trait]
             publication.write(paths["table"], partial(write_table, frame, threads=threads))
             if "manhattan" in paths:
-                figure = manhattan(frame, title=trait)
-                publication.write(paths["manhattan"], partial(write_png, figure))
-            if "qq" in paths:
-                facts = document["traits"][trait]
-                figure = qq(frame, title=trait, lambda_gc=facts["lambda_gc"], n_samples=facts["n"])
-                publication.write(paths["qq"], partial(write_png, figure))
+                _draw(publication, paths, trait, frame, document["traits"][trait])
         lines = plain_lines([*summarise(document), *provenance(document)])
         publication.write(files.log, partial(write_log, lines))
         publication.write(files.document, partial(write_document, document))
+
+
+def _draw(
+    publication: Publication,
+    paths: Mapping[str, Path],
+    trait: str,
+    frame: pl.DataFrame,
+    facts: Mapping[str, Any],
+) -> None:
+    # The plotting library takes a third of a second to load, which --no-plots must not cost.
+    from nextlmm.report.figures import manhattan, qq, write_png  # noqa: PLC0415
+
+    figure = manhattan(frame, title=trait)
+    publication.write(paths["manhattan"], partial(write_png, figure))
+    figure = qq(frame, title=trait, lambda_gc=facts["lambda_gc"], n_samples=facts["n"])
+    publication.write(paths["qq"], partial(write_png, figure))
