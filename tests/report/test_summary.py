@@ -19,7 +19,8 @@ def test_it_says_what_was_fitted_and_found(document: dict[str, Any]) -> None:
     for phrase in (
         "height ~ 1 + sex + age + variant + g + e",
         "519 in the genotype file -> 513 analysed (left out: 6 without a value of height)",
-        "without a result: 1 monomorphic",
+        "5,000 in the genotype file -> 4,999 tested (without a result: 1 monomorphic)",
+        "K compressed (HODLR), from 4,999 variants",
         "0.510 (standard error 0.083)",
         "95 % interval 0.345 to 0.668",
         "1.075",
@@ -55,8 +56,8 @@ def test_a_boundary_estimate_is_explained(document: dict[str, Any]) -> None:
     trait = document["traits"]["height"]
     trait.update(h2=0.00001, h2_se=None, h2_interval=[0.0, 0.2], h2_boundary="lower")
     shown = text(document)
-    assert "highest at the lower end of its range" in shown
-    assert "standard error 0" not in shown
+    assert "0.000  (at the lower end of its range)" in shown
+    assert "standard error" not in shown
 
 
 def test_haseman_elston_has_no_likelihood(document: dict[str, Any]) -> None:
@@ -95,6 +96,50 @@ def test_an_unbounded_test_is_said_to_be_so(document: dict[str, Any]) -> None:
     assert "too coarse to bound a single test" in words(document)
     document["traits"]["height"]["certificate"]["neg_log_10_p_error_max"] = 26.31
     assert "further than 27 from the exact model's: too coarse" in words(document)
+
+
+def test_the_advice_is_about_the_option_that_was_given(document: dict[str, Any]) -> None:
+    trait = document["traits"]["height"]
+    trait["certificate"]["neg_log_10_p_error_max"] = 26.31
+    assert "too coarse for single tests; lower --kl-tolerance" in words(document)
+    trait["budget"] = {"kl": None, "rank": 5}
+    assert "too coarse for single tests; raise --rank" in words(document)
+
+
+def test_a_matrix_that_did_not_compress_is_called_exact(document: dict[str, Any]) -> None:
+    trait = document["traits"]["height"]
+    leaf = {"level": 0, "nodes": 1, "leaves": 1, "rank_min": None, "rank_max": None}
+    trait["certificate"]["ranks"] = [leaf | {"rows_max": 513}]
+    assert "K exact (would not compress within KL 0.1), from" in words(document)
+    trait["budget"] = {"kl": 0.01, "rank": 5}
+    assert "K exact (would not compress within KL 0.01 at rank 5), from" in words(document)
+    document["options"]["leaf_size"] = 600
+    assert "K exact (too few samples to compress), from" in words(document)
+
+
+def test_filtered_variants_are_told_from_those_without_a_result(document: dict[str, Any]) -> None:
+    steps = document["traits"]["height"]["variants"]
+    steps.update(selected=4900, tested=4899, excluded={"rare": 100})
+    assert (
+        "5,000 in the genotype file -> 4,900 in the table (left out: 100 rare) -> 4,899 tested "
+        "(without a result: 1 monomorphic)"
+    ) in words(document)
+    steps.update(tested=4900, status={"ok": 4900})
+    assert "5,000 in the genotype file -> 4,900 tested (left out: 100 rare)" in words(document)
+
+
+def test_heritabilities_of_their_own_are_told(document: dict[str, Any]) -> None:
+    trait = document["traits"]["height"]
+    trait["own_h2"] = {"variants": 3, "h2_range": [0.41, 0.47], "p_below": 1e-5}
+    assert (
+        "3 hits (p < 1e-5) retested on the exact matrix, each at its own h2, 0.410 to 0.470"
+    ) in words(document)
+    trait["own_h2"] = {"variants": 0, "h2_range": None, "p_below": 1e-5}
+    assert "no hit (p < 1e-5) to be retested" in words(document)
+    trait["own_h2"] = {"variants": 4999, "h2_range": [0.41, 0.41], "p_below": None}
+    assert "every variant tested at its own h2, 0.410" in words(document)
+    trait["h2_by_chromosome"] = {"1": 0.45, "2": 0.52, "X": 0.5}
+    assert "0.450 to 0.520 with a chromosome left out, each for the tests on it" in words(document)
 
 
 def test_no_locus(document: dict[str, Any]) -> None:

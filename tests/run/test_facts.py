@@ -28,9 +28,15 @@ def test_own_h2__counts_the_hits(files, loco_h2):
     assert 0 <= own["h2_range"][0] <= own["h2_range"][1] <= 1
 
 
+def test_own_h2__of_all(files):
+    facts = facts_of(files, mode="dense", per_variant_h2="always")
+    assert facts["own_h2"]["variants"] == facts["variants"]["tested"]
+    assert facts["own_h2"]["p_below"] is None
+
+
 def test_own_h2__no_hits(files):
     facts = facts_of(files, mode="dense", per_variant_h2="hits", hit_threshold=1e-300)
-    assert facts["own_h2"] == {"variants": 0, "h2_range": None}
+    assert facts["own_h2"] == {"variants": 0, "h2_range": None, "p_below": 1e-300}
 
 
 def test_budget__is_what_the_compression_may_cost(files):

@@ -9,6 +9,7 @@ from nextlmm.report.thresholds import describe_threshold
 from nextlmm.report.wording import (
     count,
     duration,
+    exponent,
     interval_bar,
     real,
     real_up,
@@ -70,13 +71,13 @@ def _trait(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> 
     return [
         Paragraph("", (f"Trait {name}",), "title"),
         *warnings,
-        Paragraph("model", _wrap(*_model(name, trait))),
+        Paragraph("model", _wrap(*_model(name, trait, document))),
         Paragraph("samples", _wrap(*_samples(trait, document))),
         Paragraph("variants", _wrap(*_variants(trait, document))),
         Paragraph("h2", _heritability(trait)),
         Paragraph("lambda", _wrap(_inflation(trait))),
         *_loci(trait),
-        Paragraph("certificate", _wrap(*_certificate(trait["certificate"]))),
+        Paragraph("certificate", _wrap(*_certificate(trait["certificate"], trait["budget"]))),
     ]
 
 
@@ -90,18 +91,52 @@ def _wrap(*sentences: str) -> tuple[str, ...]:
     )
 
 
-def _model(name: str, trait: Mapping[str, Any]) -> list[str]:
+def _model(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
     terms = [term for term in trait["covariates"] if term != "intercept"]
     fixed = " + ".join(["1", *terms, "variant"])
-    matrix = "exact" if trait["mode"] == "dense" else "compressed (HODLR)"
     used = trait["variants"]["in_relationship_matrix"]
     loco = ", leaving out the tested chromosome (LOCO)" if trait["loco"] else ", no LOCO"
     return [
         f"{name} ~ {fixed} + g + e",
         "g ~ N(0, sigma_g2 K), e ~ N(0, sigma_e2 I)",
-        f"K {matrix}, from {count(used, 'variant')}{loco}",
+        f"K {_matrix(trait, document)}, from {count(used, 'variant')}{loco}",
         f"{_TESTS[trait['test']]} test; variance components by {trait['method'].upper()}",
+        *_own_h2(trait.get("own_h2")),
     ]
+
+
+def _matrix(trait: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """What the matrix is in the end, which may be exact though a compression was asked for."""
+    if trait["mode"] == "dense":
+        return "exact"
+    levels, budget = trait["certificate"].get("ranks", []), trait["budget"]
+    if len(levels) != 1 or levels[0]["rank_max"] is not None:
+        return "compressed (HODLR)"
+    if trait["n"] <= document["options"].get("leaf_size", 0):
+        return "exact (too few samples to compress)"
+    limits = [] if budget["kl"] is None else [f"within KL {budget['kl']:g}"]
+    limits += [] if budget["rank"] is None else [f"at rank {budget['rank']}"]
+    return f"exact (would not compress {' '.join(limits)})"
+
+
+def _own_h2(own: Mapping[str, Any] | None) -> list[str]:
+    """Which variants were not tested at the shared h2."""
+    if own is None:
+        return []
+    span = "" if own["h2_range"] is None else f", {_span(*own['h2_range'])}"
+    if own["p_below"] is None:
+        return [f"every variant tested at its own h2{span}"]
+    below = f"p < {exponent(own['p_below'])}"
+    if not own["variants"]:
+        return [f"no hit ({below}) to be retested at its own h2"]
+    hits = f"{count(own['variants'], 'hit')} ({below})"
+    return [f"{hits} retested on the exact matrix, each at its own h2{span}"]
+
+
+def _span(low: float, high: float) -> str:
+    """A range of heritabilities: 0.412 to 0.470, or one number where the two look the same."""
+    ends = (f"{low:.3f}", f"{high:.3f}")
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
 def _samples(trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
@@ -120,27 +155,28 @@ def _variants(trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str
     dropped = reasons({**document["variants"]["excluded"], **steps["excluded"]})
     untested = reasons({k: v for k, v in steps["status"].items() if k != "ok"})
     text = f"{document['variants']['in_genotypes']:,} in the genotype file"
-    text += f" -> {steps['tested']:,} tested" + (f" (left out: {dropped})" if dropped else "")
-    return [text, f"without a result: {untested}"] if untested else [text]
+    if untested and dropped:
+        text += f" -> {steps['selected']:,} in the table (left out: {dropped})"
+    left = f"without a result: {untested}" if untested else f"left out: {dropped}"
+    return [f"{text} -> {steps['tested']:,} tested" + (f" ({left})" if untested or dropped else "")]
 
 
 def _heritability(trait: Mapping[str, Any]) -> tuple[str, ...]:
     estimate, interval, error = trait["h2"], trait.get("h2_interval"), trait.get("h2_se")
-    text = f"{estimate:.3f}"
-    if error is not None:
-        text += f"  (standard error {error:.3f})"
-    lines = [text]
+    notes = [] if error is None else [f"standard error {error:.3f}"]
+    if trait.get("h2_boundary") is not None:
+        notes.append(f"at the {trait['h2_boundary']} end of its range")
+    lines = [f"{estimate:.3f}" + (f"  ({'; '.join(notes)})" if notes else "")]
     if interval is not None:
         low, high = interval
         how = "from the standard error" if trait["method"] == "he" else "by profile likelihood"
         lines.append(f"95 % interval {low:.3f} to {high:.3f}, {how}")
         lines.append(interval_bar(estimate, (low, high)))
-    boundary = trait.get("h2_boundary")
-    if boundary is not None:
-        side = "0" if boundary == "lower" else "1"
+    by_chromosome = (trait.get("h2_by_chromosome") or {}).values()
+    if by_chromosome:
         lines += _wrap(
-            f"The likelihood is highest at the {boundary} end of its range, so the estimate is "
-            f"{side} for want of a better one; trust the interval, not the standard error."
+            f"{_span(min(by_chromosome), max(by_chromosome))} with a chromosome left out, "
+            "each for the tests on it"
         )
     lines.append(f"sigma_g2 {real(trait['sigma_g2'], 4)}, sigma_e2 {real(trait['sigma_e2'], 4)}")
     return tuple(lines)
@@ -156,7 +192,7 @@ def _inflation(trait: Mapping[str, Any]) -> str:
 def _loci(trait: Mapping[str, Any]) -> list[Paragraph]:
     hits = trait["top_hits"]
     variants = trait["variants"]
-    tested = variants["status"].get("ok", variants["tested"])
+    tested = variants["tested"]
     strong = [hit for hit in hits if hit["genome_wide_significant"]]
     more = " or more" if hits and len(strong) == len(hits) and len(hits) >= 10 else ""
     found = count(len(strong), "locus", "loci") if strong else "no locus"
@@ -201,7 +237,7 @@ def _shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
-def _certificate(certificate: Mapping[str, Any]) -> list[str]:
+def _certificate(certificate: Mapping[str, Any], budget: Mapping[str, Any] | None) -> list[str]:
     """What the approximation cost, in words; every figure is one that the run measured."""
     if certificate["kl_how"] == EXACT:
         return ["exact matrix: nothing was approximated"]
@@ -210,7 +246,7 @@ def _certificate(certificate: Mapping[str, Any]) -> list[str]:
     if scan is not None and scan > max(certificate["kl"], _ROUNDING):
         lines.append(f"KL divergence at most {real(scan)} where variants are tested")
     if "neg_log_10_p_error_max" in certificate:
-        lines.append(_bound(certificate["neg_log_10_p_error_max"]))
+        lines.append(_bound(certificate["neg_log_10_p_error_max"], budget or {}))
     if certificate.get("h2_exact") is not None:
         lines.append(
             f"h2 of the exact model {certificate['h2_exact']:.4f}, "
@@ -229,13 +265,14 @@ def _divergence(certificate: Mapping[str, Any]) -> str:
     return f"KL divergence {real(kl)} (95 % interval {real(low)} to {real(high)})"
 
 
-def _bound(log_p_error: float | None) -> str:
+def _bound(log_p_error: float | None, budget: Mapping[str, Any]) -> str:
+    finer = "raise --rank" if budget.get("rank") is not None else "lower --kl-tolerance"
     if log_p_error is None:
-        return "too coarse to bound a single test; lower --kl-tolerance for that"
+        return f"too coarse to bound a single test; {finer} for that"
     if log_p_error > 1:
         return (
             f"no -log10 p is further than {real_up(log_p_error)} from the exact model's: too "
-            "coarse for single tests; lower --kl-tolerance for that"
+            f"coarse for single tests; {finer} for that"
         )
     if log_p_error < 5e-4:
         return "every -log10 p is within 0.001 of the exact model's"

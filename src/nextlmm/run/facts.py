@@ -106,7 +106,8 @@ def _own_h2(table: pl.DataFrame, model: Model) -> dict[str, Any] | None:
             shared = shared.over("chromosome")
         own = own.filter(pl.col("h2") != shared)
     span = None if own.is_empty() else [own["h2"].min(), own["h2"].max()]
-    return {"variants": own.height, "h2_range": span}
+    below = model.hit_threshold if model.per_variant_h2 == "hits" else None
+    return {"variants": own.height, "h2_range": span, "p_below": below}
 
 
 def _effects(result: TraitResult) -> list[dict[str, Any]]:
