@@ -106,8 +106,28 @@ def test_leave_one_out__is_the_matrix_of_the_other_chromosomes(rng, weighting):
     assert (total.values == before).all()
 
 
+def test_leave_one_out__spellings_of_a_chromosome_are_one(rng):
+    source, dosage = make_source(rng, chromosomes=("chr1", "2", "1", "02", "01"))
+    rows = np.arange(N)
+    scaling, total = build(source, rows, "standardized")
+    on_first = np.isin(source.variants.chromosome, ["chr1", "1", "01"])
+    first, second = leave_one_out(source, EVERY, scaling, rows, total)
+    assert (first.chromosome, second.chromosome) == ("chr1", "2")
+    assert (first.variants == np.flatnonzero(on_first)).all()
+    expected = by_definition(dosage, rows, "standardized", np.flatnonzero(~on_first))
+    np.testing.assert_allclose(first.k, expected, atol=1e-11)
+
+
+def test_check_loco__two_spellings_are_one_chromosome(rng):
+    source, _ = make_source(rng, chromosomes=("7", "chr7"))
+    scaling, _ = build(source, np.arange(N), "standardized")
+    with pytest.raises(VariantError, match="only on chromosome '7'"):
+        check_loco(source, EVERY, scaling)
+
+
 def test_check_loco__one_chromosome_is_refused_with_the_way_out(rng):
     source, _ = make_source(rng, chromosomes=("7",))
     scaling, _ = build(source, np.arange(N), "standardized")
-    with pytest.raises(VariantError, match=r"only on chromosome '7'; use --no-loco"):
+    expected = r"only on chromosome '7'; leave LOCO out \(--no-loco, or loco=False in Python\)"
+    with pytest.raises(VariantError, match=expected):
         check_loco(source, EVERY, scaling)

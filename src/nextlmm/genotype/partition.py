@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.tables import IndexArray, StringArray
 
 
@@ -17,16 +18,22 @@ def chromosome_groups(index: IndexArray, chromosome: StringArray) -> dict[str, I
 
     Returns
     -------
-    One entry per chromosome, in the order of first appearance; chromosomes that are interrupted
-    by others are brought together.
+    One entry per chromosome, named as it is first spelled, in the order of first appearance;
+    chromosomes that are interrupted by others, or spelled in several ways (see
+    :func:`nextlmm.genotype.chromosome.chromosome_key`), are brought together.
     """
     if not len(index):
         return {}
+    spelled: dict[str, int] = {}
+    spelling = np.array([spelled.setdefault(name, len(spelled)) for name in chromosome[index]])
     known: dict[str, int] = {}
-    label = np.array([known.setdefault(name, len(known)) for name in chromosome[index]])
+    keys = [known.setdefault(chromosome_key(name), len(known)) for name in spelled]
+    label = np.array(keys)[spelling]
+    names = dict(zip(reversed(keys), reversed(spelled), strict=True))  # the first spelling stays
     order = np.argsort(label, kind="stable")
     borders = np.flatnonzero(np.diff(label[order])) + 1
-    return dict(zip(known, np.split(index[order], borders), strict=True))
+    groups = np.split(index[order], borders)
+    return {names[key]: group for key, group in enumerate(groups)}
 
 
 def variant_blocks(

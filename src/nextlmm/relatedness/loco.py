@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nextlmm.errors import VariantError
+from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.progress import Progress
 from nextlmm.relatedness.grm import (
@@ -24,23 +25,29 @@ from nextlmm.relatedness.grm import (
 
 @dataclass(frozen=True, eq=False)
 class LeftOut:
-    """One chromosome, the variants on it, and K (n, n) from all other chromosomes."""
+    """One chromosome, the variants on it, and K (n, n) from all other chromosomes.
+
+    ``chromosome`` is its name as it is first spelled in the genotypes.
+    """
 
     chromosome: str
     variants: IndexArray
     k: FloatArray
 
+    def __repr__(self) -> str:
+        return f"<without chromosome {self.chromosome}, which has {len(self.variants):,} variants>"
+
 
 def check_loco(source: GenotypeSource, variants: IndexArray, scaling: Scaling) -> None:
     """Raise VariantError unless every chromosome leaves some variation on the others."""
-    chromosome = source.variants.chromosome[variants]
-    varying = chromosome[scaling.scale[variants] > 0.0]
-    names = list(dict.fromkeys(varying.tolist()))
+    varying = variants[scaling.scale[variants] > 0.0]
+    names = list(chromosome_groups(varying, source.variants.chromosome))
     if len(names) < 2:
         seen = f"only on chromosome {names[0]!r}" if names else "on no chromosome"
         raise VariantError(
             f"leaving one chromosome out needs varying variants on two or more chromosomes; found "
-            f"them {seen}; use --no-loco, or add the other chromosomes to the genotypes"
+            f"them {seen}; leave LOCO out (--no-loco, or loco=False in Python), or add the other "
+            "chromosomes to the genotypes"
         )
 
 
@@ -55,15 +62,14 @@ def leave_one_out(
 ) -> Iterator[LeftOut]:
     """K without each chromosome in turn, in the order in which the chromosomes first appear.
 
+    Spellings of one chromosome, such as 1 and chr1, are left out together.
     ``total`` is the sum over all ``variants``; it is not changed.  Variants tested and variants in
     K are disjoint by construction: what a chromosome adds is what is taken away.
 
     Cost: n^2 m operations over all chromosomes; one (n, n) array at a time.
     """
-    chromosome = source.variants.chromosome[variants]
-    for name in dict.fromkeys(chromosome.tolist()):
-        own = variants[chromosome == name]
+    for name, own in chromosome_groups(variants, source.variants.chromosome).items():
         part = relationship_sum(source, own, scaling, samples, progress=progress)
         np.subtract(total.values, part.values, out=part.values)
         rest = RelationshipSum(part.values, total.n_variants - part.n_variants)
-        yield LeftOut(str(name), own, relationship_matrix(rest, overwrite=True))
+        yield LeftOut(name, own, relationship_matrix(rest, overwrite=True))
