@@ -283,3 +283,42 @@ def test_gwas__table_keeps_the_order_of_the_genotypes(tmp_path):
     mixed = replace(cohort, chromosome=np.array(["1", "2"])[np.arange(60) % 2])
     table, _ = run(write_cohort(tmp_path, mixed))
     assert table["variant_id"].to_list() == [f"v{j}" for j in range(60)]
+
+
+def test_gwas__a_variant_is_a_hit_by_its_exact_p_value(files):
+    kind = {"loco": False, "per_variant_h2": "hits", "hit_threshold": 0.1}
+    exact, _ = run(files, mode="dense", **kind)
+    table, _ = run(files, mode="hodlr", rank=2, leaf_size=16, **kind)
+    truth = exact["neg_log_10_p_value"].drop_nulls().to_numpy()
+    assert (table["neg_log_10_p_value_low"].drop_nulls().to_numpy() <= truth).all()
+    assert (truth <= table["neg_log_10_p_value_high"].drop_nulls().to_numpy()).all()
+    shared, _ = run(files, mode="dense", loco=False)
+    hits = shared["neg_log_10_p_value"].fill_null(0.0).to_numpy() > 1.0
+    np.testing.assert_allclose(
+        numbers(table, hits)[:, 0], numbers(exact, hits)[:, 0], rtol=1e-6, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("test", ["wald", "score", "lrt"])
+@pytest.mark.parametrize("loco", [False, True])
+def test_gwas__moments_of_a_trait_without_heritability(cohort, tmp_path, test, loco):
+    noise = replace(cohort, y=np.random.default_rng(5).normal(size=len(cohort.y)))
+    files = write_cohort(tmp_path, noise)
+    table, facts = run(files, mode="hodlr", rank=4, leaf_size=16, method="he", test=test, loco=loco)
+    assert 0.0 <= facts["h2"] < 1.0
+    assert facts["certificate"]["kl"] >= 0.0
+    tested = table.filter(table["status"] == "ok")
+    assert tested["neg_log_10_p_value"].is_finite().all()
+
+
+@pytest.mark.parametrize("rank", [0, 1, 3, 1000])
+def test_gwas__no_block_exceeds_the_rank_asked_for(files, rank):
+    _, facts = run(files, mode="hodlr", rank=rank, leaf_size=16, loco=False)
+    ranks = [level["rank_max"] for level in facts["certificate"]["ranks"]]
+    assert max(found for found in ranks if found is not None) <= rank
+    assert facts["certificate"]["kl"] >= 0.0
+
+
+def test_gwas__a_rank_caps_a_tolerance(files):
+    _, facts = run(files, mode="hodlr", rank=2, kl_tolerance=1e-3, leaf_size=16, loco=False)
+    assert facts["certificate"]["kl"] > 1e-3
