@@ -105,6 +105,27 @@ def test_thousands_of_scaffolds(make_table: TableFactory) -> None:
     assert any(text.startswith("v1500 (scaffold_") for text in texts(figure))
 
 
+def test_scaffolds_of_one_size_are_named_evenly(make_table: TableFactory) -> None:
+    scaffolds = tuple(f"s{i}" for i in range(188))
+    figure = manhattan(make_table(1880, scaffolds))
+    ticks = figure.axes[0].get_xticks()
+    assert len(ticks) > 20
+    assert max(np.diff(ticks)) < 0.1
+
+
+def test_one_overwhelming_signal_does_not_flatten_the_others(make_table: TableFactory) -> None:
+    frame = make_table()
+    strength = frame["neg_log_10_p_value"].to_numpy().copy()
+    strength[3] = 4580.0
+    frame = frame.with_columns(neg_log_10_p_value=pl.Series(strength))
+    for figure in (manhattan(frame), qq(frame)):
+        axes = figure.axes[0]
+        assert any(text.startswith("axis compressed above") for text in texts(figure))
+        low, high = axes.transAxes.inverted().transform(axes.transData.transform([(0, 0), (0, 5)]))
+        assert high[1] - low[1] > 0.1
+        assert axes.get_ylim()[1] > 4580
+
+
 def test_unknown_positions_are_spread(make_table: TableFactory) -> None:
     frame = make_table(100).with_columns(base_pair_location=pl.lit(0, pl.Int64))
     figure = manhattan(frame)

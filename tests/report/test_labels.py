@@ -36,3 +36,17 @@ def test_a_label_alone_sits_just_above_its_point() -> None:
     ((dx, dy),) = place_labels([Label("rs1", 300, 100)], SIZE, WIDTH)
     assert dx == 0
     assert 0 < dy < SIZE
+
+
+def test_no_line_crosses_the_label_of_a_neighbour() -> None:
+    stack = [Label("rs1234567", 300, 100), Label("rs2345678", 302, 80), Label("rs3", 298, 60)]
+    places = place_labels(stack, SIZE, WIDTH)
+    for i, (label, (dx, dy)) in enumerate(zip(stack, places, strict=True)):
+        for j, (other, (ox, oy)) in enumerate(zip(stack, places, strict=True)):
+            if i == j:
+                continue
+            half = 0.31 * SIZE * len(other.text)
+            for step in range(101):
+                x, y = label.x + dx * step / 100, label.y + dy * step / 100
+                beside = abs(x - other.x - ox) >= half - 1e-6
+                assert beside or not other.y + oy + 1e-6 < y < other.y + oy + 1.3 * SIZE - 1e-6

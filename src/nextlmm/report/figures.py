@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
+from nextlmm.report.axis import StrengthAxis, apply_axis, strength_axis
 from nextlmm.report.labels import Label, place_labels
 from nextlmm.report.loci import chromosome_order, find_loci
 from nextlmm.report.thresholds import describe_threshold, genome_wide_threshold
@@ -27,9 +28,12 @@ _DARK, _LIGHT, _ACCENT, _GREY = "#1b4f72", "#74add1", "#d95f02", "#6b6b6b"
 _DPI = 200
 _MANHATTAN_INCHES = (11.0, 4.4)
 _QQ_INCHES = (4.8, 4.8)
+# Fixed margins: fitting them to the text would take as long as all the drawing.
+_MANHATTAN_MARGINS = {"left": 0.056, "right": 0.994, "bottom": 0.115, "top": 0.925}
+_QQ_MARGINS = {"left": 0.125, "right": 0.97, "bottom": 0.11, "top": 0.925}
 _MAX_LABELS = 12
-_AXES_SHARE = 0.9  # of the figure's width and, about, height; for placing names before drawing
 _LABEL_POINTS = 7.5
+_X_LIMITS = (-0.005, 1.005)  # of the genome, whose length is 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +51,8 @@ def manhattan(frame: pl.DataFrame, *, title: str = "") -> Figure:
     """Draw -log10 p of every variant along the genome.
 
     Chromosomes alternate between two colours, the dashed line is the genome-wide threshold stated
-    beside it, and the lead variants of the strongest loci beyond it carry their names.
+    beside it, and the lead variants of the strongest loci beyond it carry their names. Where some
+    values are so large that all others would lie flat, the axis is compressed above a line.
 
     Parameters
     ----------
@@ -56,8 +61,8 @@ def manhattan(frame: pl.DataFrame, *, title: str = "") -> Figure:
     title
         Heading, usually the name of the trait.
     """
-    figure = Figure(figsize=_MANHATTAN_INCHES, dpi=_DPI, layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=_MANHATTAN_INCHES, dpi=_DPI)
+    axes = figure.subplots(gridspec_kw=_MANHATTAN_MARGINS)
     _dress(axes, title)
     tested = frame.filter(pl.col("neg_log_10_p_value").is_not_null())
     if tested.is_empty():
@@ -66,10 +71,10 @@ def manhattan(frame: pl.DataFrame, *, title: str = "") -> Figure:
     y = tested["neg_log_10_p_value"].to_numpy()
     threshold = genome_wide_threshold(tested.height)
     line = -math.log10(threshold)
-    top = 1.08 * max(float(y.max()), line * 1.1)
-    axes.set_xlim(-0.005, 1.005)
-    axes.set_ylim(0, top)
-    _draw_points(axes, genome, y, top)
+    axis = strength_axis(float(y.max()), line)
+    axes.set_xlim(*_X_LIMITS)
+    apply_axis(axes, axis, _GREY)
+    _draw_points(axes, genome, y, axis)
     axes.axhline(line, color=_GREY, linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
     axes.annotate(
         f"p = {describe_threshold(tested.height)}",
@@ -83,7 +88,9 @@ def manhattan(frame: pl.DataFrame, *, title: str = "") -> Figure:
         color=_GREY,
     )
     named = _name_chromosomes(axes, genome)
-    _mark_leads(axes, genome, tested, threshold, named)
+    leads = find_loci(tested.with_row_index("row"), threshold).head(_MAX_LABELS)
+    if not leads.is_empty():
+        _mark_leads(axes, genome, leads, axis, named)
     axes.set_ylabel(r"$-\log_{10}\,p$")
     return figure
 
@@ -109,8 +116,8 @@ def qq(
     lambda_gc, n_samples
         Stated in the corner where given.
     """
-    figure = Figure(figsize=_QQ_INCHES, dpi=_DPI, layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=_QQ_INCHES, dpi=_DPI)
+    axes = figure.subplots(gridspec_kw=_QQ_MARGINS)
     _dress(axes, title)
     observed = np.sort(frame["neg_log_10_p_value"].drop_nulls().to_numpy())[::-1]
     m = len(observed)
@@ -133,7 +140,8 @@ def qq(
         zorder=2,
     )
     axes.set_xlim(0, limit)
-    axes.set_ylim(0, 1.04 * max(float(observed[0]), float(upper.max())))
+    line = -math.log10(genome_wide_threshold(m))
+    apply_axis(axes, strength_axis(max(float(observed[0]), float(upper.max())), line), _GREY)
     axes.set_xlabel(r"expected $-\log_{10}\,p$")
     axes.set_ylabel(r"observed $-\log_{10}\,p$")
     facts = [f"{m:,} variants"]
@@ -206,8 +214,8 @@ def _order_within(group: NDArray[np.intp], n_groups: int) -> FloatArray:
     return within
 
 
-def _draw_points(axes: Axes, genome: _Genome, y: FloatArray, top: float) -> None:
-    keep = _one_per_pixel(genome.x, y / top, _MANHATTAN_INCHES)
+def _draw_points(axes: Axes, genome: _Genome, y: FloatArray, axis: StrengthAxis) -> None:
+    keep = _one_per_pixel(genome.x, axis.fraction(y), _MANHATTAN_INCHES)
     for parity, colour in enumerate((_DARK, _LIGHT)):
         chosen = keep[genome.group[keep] % 2 == parity]
         axes.plot(
@@ -239,17 +247,34 @@ def _ranks_worth_drawing(m: int) -> NDArray[np.intp]:
     return np.unique(ranks.astype(np.intp))
 
 
+def _axes_points(inches: tuple[float, float], margins: dict[str, float]) -> tuple[float, float]:
+    """Width and height of the axes in typographic points."""
+    width, height = inches
+    return (
+        72 * width * (margins["right"] - margins["left"]),
+        72 * height * (margins["top"] - margins["bottom"]),
+    )
+
+
+def _on_paper(x: FloatArray, width: float) -> FloatArray:
+    """Horizontal place in typographic points of a place in the genome."""
+    return (x - _X_LIMITS[0]) / (_X_LIMITS[1] - _X_LIMITS[0]) * width
+
+
 def _name_chromosomes(axes: Axes, genome: _Genome) -> set[str]:
-    """Write the names that have room below their chromosome; return them."""
-    axis_points = _AXES_SHARE * _MANHATTAN_INCHES[0] * 72
-    shown = []
-    free_from = -math.inf
-    for index, name in enumerate(genome.names):
-        need = 5.0 * len(name) + 3
-        centre = (genome.starts[index] + genome.widths[index] / 2) * axis_points
-        if centre - need / 2 >= free_from and genome.widths[index] * axis_points >= 6:
-            shown.append(index)
-            free_from = centre + need / 2
+    """Write the names that have room below their chromosome, the longest first; return them."""
+    axis_points, _ = _axes_points(_MANHATTAN_INCHES, _MANHATTAN_MARGINS)
+    centres = _on_paper(genome.starts + genome.widths / 2, axis_points)
+    shown: list[int] = []
+    taken: list[tuple[float, float]] = []
+    for index in np.argsort(-genome.widths, kind="stable"):
+        half = 0.5 * (5.0 * len(genome.names[index]) + 3)
+        left, right = centres[index] - half, centres[index] + half
+        inside = right <= axis_points + 4 and left >= -20
+        if inside and all(right <= low or high <= left for low, high in taken):
+            shown.append(int(index))
+            taken.append((left, right))
+    shown.sort()
     axes.set_xticks(
         [float(genome.starts[index] + genome.widths[index] / 2) for index in shown],
         [genome.names[index] for index in shown],
@@ -263,20 +288,21 @@ def _name_chromosomes(axes: Axes, genome: _Genome) -> set[str]:
 
 
 def _mark_leads(
-    axes: Axes, genome: _Genome, tested: pl.DataFrame, threshold: float, named: set[str]
+    axes: Axes, genome: _Genome, leads: pl.DataFrame, axis: StrengthAxis, named: set[str]
 ) -> None:
-    """Ring the strongest loci beyond the threshold and write their names above them."""
-    leads = find_loci(tested.with_row_index("row"), threshold).head(_MAX_LABELS)
-    if leads.is_empty():
-        return
+    """Mark the lead variants and write their names above them."""
     x = genome.x[leads["row"].to_numpy()]
     y = leads["neg_log_10_p_value"].to_numpy()
     axes.plot(x, y, linestyle="none", marker="o", markersize=4, color=_ACCENT, zorder=3)
-    width, height = (72 * _AXES_SHARE * side for side in _MANHATTAN_INCHES)
-    top = axes.get_ylim()[1]
+    width, height = _axes_points(_MANHATTAN_INCHES, _MANHATTAN_MARGINS)
     labels = [
-        Label(_lead_name(row, named), float(a) * width, float(b) / top * height)
-        for row, a, b in zip(leads.iter_rows(named=True), x, y, strict=True)
+        Label(_lead_name(row, named), float(across), float(up))
+        for row, across, up in zip(
+            leads.iter_rows(named=True),
+            _on_paper(x, width),
+            axis.fraction(y) * height,
+            strict=True,
+        )
     ]
     offsets = place_labels(labels, _LABEL_POINTS, width)
     for label, a, b, offset in zip(labels, x, y, offsets, strict=True):
@@ -289,11 +315,20 @@ def _mark_leads(
             va="bottom",
             fontsize=_LABEL_POINTS,
             parse_math=False,
-            arrowprops={"arrowstyle": "-", "color": _GREY, "linewidth": 0.5, "shrinkB": 2},
+            # From the middle of the text's lower edge, as the places were chosen.
+            arrowprops={
+                "arrowstyle": "-",
+                "color": _GREY,
+                "linewidth": 0.5,
+                "relpos": (0.5, 0.0),
+                "shrinkA": 0,
+                "shrinkB": 2,
+            },
             zorder=4,
         )
     highest = max(label.y + offset[1] for label, offset in zip(labels, offsets, strict=True))
-    axes.set_ylim(0, top * max(1.0, (highest + 1.6 * _LABEL_POINTS) / height))
+    room = max(1.0, (highest + 1.6 * _LABEL_POINTS) / height)
+    axes.set_ylim(0, float(axis.value(np.array(room))))
 
 
 def _lead_name(row: dict[str, Any], named: set[str]) -> str:
