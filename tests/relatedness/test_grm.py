@@ -8,7 +8,12 @@ from nextlmm.genotype.array import array_source
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.genotype.tables import VariantTable
 from nextlmm.relatedness import grm
-from nextlmm.relatedness.grm import relationship_matrix, relationship_sum, variant_scaling
+from nextlmm.relatedness.grm import (
+    RelationshipSum,
+    relationship_matrix,
+    relationship_sum,
+    variant_scaling,
+)
 from nextlmm.relatedness.loco import check_loco, leave_one_out
 
 N, M = 23, 60
@@ -86,6 +91,22 @@ def test_relationship_matrix__refuses_variants_that_do_not_vary():
     total = relationship_sum(source, np.arange(3), scaling, np.arange(4))
     with pytest.raises(VariantError, match="no variation: 0 variants"):
         relationship_matrix(total)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1])
+def test_relationship_matrix__refuses_a_given_matrix_that_does_not_vary(value):
+    total = RelationshipSum(np.full((7, 7), value, order="F"), 3, is_given=True)
+    with pytest.raises(VariantError, match=r"given relationship matrix k has no .* 7 analysed"):
+        relationship_matrix(total)
+
+
+def test_values__print_as_one_line(rng):
+    source, _ = make_source(rng)
+    scaling, total = build(source, np.arange(N), "standardized")
+    assert repr(scaling) == "<scaling of 60 variants, of which 58 vary>"
+    assert repr(total) == "<relationships of 23 samples, of 58 variants>"
+    first = next(leave_one_out(source, EVERY, scaling, np.arange(N), total))
+    assert repr(first) == "<without chromosome 1, which has 20 variants>"
 
 
 @pytest.mark.parametrize("weighting", ["standardized", "centered"])

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 import nextlmm
-from nextlmm.errors import DesignError, NextlmmError, NumericalError, TraitError, UsageError
+from nextlmm.errors import (
+    DesignError,
+    NextlmmError,
+    NumericalError,
+    TraitError,
+    UsageError,
+    VariantError,
+)
 from nextlmm.run.arrays import associate
 from nextlmm.run.model import Model
 from nextlmm.run.options import GwasOptions
@@ -88,6 +95,20 @@ def test_associate__says_that_an_identity_matrix_tells_nothing(cohort):
     [
         ({"y": np.ones(96)}, TraitError, "constant"),
         ({"y": np.ones(5)}, UsageError, "trait array has shape"),
+        ({"y": np.r_[np.inf, np.arange(95)]}, TraitError, "trait array holds inf in row 0"),
+        ({"y": ["a"] * 96}, UsageError, "trait array cannot be read as numbers"),
+        ({"y": np.arange(96) * 1j}, UsageError, "cannot be read as numbers .*complex"),
+        ({"y": 1e-200 * np.arange(96)}, TraitError, "spans 9.5e-199"),
+        ({"genotypes": np.ones((96, 0))}, VariantError, "hold no variant"),
+        (
+            {"covariates": np.c_[np.arange(96.0), np.r_[np.zeros(95), -np.inf]]},
+            DesignError,
+            "covariate array holds -inf in row 95, column 1",
+        ),
+        ({"covariates": [["m"]] * 96}, UsageError, "covariate array cannot be read"),
+        ({"k": [[1, 2], [3]]}, UsageError, "relationship matrix array cannot be read"),
+        ({"k": np.zeros((96, 96))}, VariantError, "given relationship matrix k has no variation"),
+        ({"k": np.full((96, 96), 0.1)}, VariantError, "sums to .*check where k comes from"),
         ({"k": np.eye(5)}, UsageError, r"expected \(96, 96\)"),
         ({"k": np.triu(np.ones((96, 96)))}, UsageError, "not symmetric"),
         ({"chromosome": ["1"]}, UsageError, "expected one entry per column"),
@@ -100,6 +121,23 @@ def test_associate__refuses_what_does_not_fit(cohort, change, kind, message):
     arguments = {"y": cohort.y, "genotypes": cohort.dosage} | change
     with pytest.raises(kind, match=message):
         associate(arguments.pop("y"), arguments.pop("genotypes"), **arguments)
+
+
+def test_associate__a_masked_value_is_missing(cohort):
+    masked = np.ma.masked_equal(cohort.y, cohort.y[3])
+    missing = np.where(np.arange(96) == 3, np.nan, cohort.y)
+    one, other = (associate(y, cohort.dosage, model=DENSE) for y in (masked, missing))
+    assert one.null.n == 95
+    assert one.table.equals(other.table)
+
+
+def test_associate__an_offset_of_the_trait_changes_nothing(cohort):
+    shifted = cohort.y + 1e9
+    plain = shifted - 1e9
+    for mode in ("dense", "hodlr"):
+        one, other = (associate(y, cohort.dosage, model=Model(mode=mode)) for y in (plain, shifted))
+        p = "neg_log_10_p_value"
+        np.testing.assert_allclose(other.table[p], one.table[p], rtol=1e-9)
 
 
 def test_model__refuses_what_the_options_refuse():
@@ -126,6 +164,7 @@ def test_package__the_steps_of_its_docstring(cohort, files):
     )
     relating = nextlmm.Relating(loco=False)
     problem = nextlmm.make_problem(source, aligned, chosen, summary, relating)
+    assert repr(problem) == "Problem(96 samples, 1 covariates, 238 variants to test)"
     null = nextlmm.fit_null(aligned.y, aligned.covariates, nextlmm.DenseCovariance(problem.whole()))
     result = nextlmm.analyse(problem, nextlmm.Model(mode="dense", loco=False))
     assert result.null.h2 == pytest.approx(null.h2, abs=1e-7)

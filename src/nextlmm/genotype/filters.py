@@ -39,8 +39,8 @@ class VariantFilter:
 
     def __post_init__(self) -> None:
         for name, value, most in (
-            ("smallest minor allele frequency (--maf)", self.maf, _LARGEST_MAF),
-            ("largest missing rate (--max-missing)", self.max_missing, 1.0),
+            ("smallest minor allele frequency (maf)", self.maf, _LARGEST_MAF),
+            ("largest missing rate (max_missing)", self.max_missing, 1.0),
         ):
             if not 0.0 <= value <= most:
                 raise UsageError(f"the {name} is {value:g}; give a number from 0 to {most:g}")
@@ -117,6 +117,11 @@ def _is_listed(variants: VariantTable, ids: frozenset[str]) -> NDArray[np.bool_]
 def _nothing_left(
     variants: VariantTable, variant_filter: VariantFilter, excluded: Mapping[str, int]
 ) -> str:
+    if not len(variants):
+        return (
+            "the genotypes hold no variant; expected at least one: check that the right file or "
+            "array is given"
+        )
     counts = ", ".join(f"{reason}: {count:,}" for reason, count in excluded.items())
     sentence = f"none of the {len(variants):,} variants passes the filters ({counts}); "
     listed = variant_filter.extract
@@ -127,7 +132,10 @@ def _nothing_left(
             f"{sentence}the extract list has {examples or 'no ID'} and the genotypes have "
             f"{present}: give IDs as in column 2 of the .bim file"
         )
-    return f"{sentence}relax --maf, --max-missing, --extract or --exclude"
+    return (
+        f"{sentence}relax the limits on allele frequency and missing rate (--maf, --max-missing), "
+        "or change the lists (--extract, --exclude)"
+    )
 
 
 def read_id_list(path: str | os.PathLike[str]) -> frozenset[str]:

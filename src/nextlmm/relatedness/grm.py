@@ -19,6 +19,7 @@ Weighting = Literal["standardized", "centered"]
 
 _BLOCK = 512
 _MIRROR = 512
+_ROUNDING = 1e-12  # share of the diagonal that centring may leave of a constant matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +33,25 @@ class Scaling:
     mean: FloatArray
     scale: FloatArray
 
+    def __repr__(self) -> str:
+        varying = int(np.count_nonzero(self.scale))
+        return f"<scaling of {len(self.scale):,} variants, of which {varying:,} vary>"
+
 
 @dataclass(frozen=True, eq=False)
 class RelationshipSum:
-    """Z Z' over some variants, not yet centred or scaled: ``values`` (n, n), Fortran order."""
+    """Z Z' over some variants, not yet centred or scaled: ``values`` (n, n), Fortran order.
+
+    ``is_given`` marks a matrix that the user made elsewhere, for messages.
+    """
 
     values: FloatArray
     n_variants: int
+    is_given: bool = False
+
+    def __repr__(self) -> str:
+        origin = "given" if self.is_given else f"of {self.n_variants:,} variants"
+        return f"<relationships of {len(self.values):,} samples, {origin}>"
 
 
 def variant_scaling(summary: VariantSummary, weighting: Weighting) -> Scaling:
@@ -90,22 +103,34 @@ def relationship_matrix(total: RelationshipSum, *, overwrite: bool = False) -> F
     Raises
     ------
     VariantError
-        If no variant varies among the samples.
+        If no variant varies among the samples, or a given matrix does not.
     """
+    size = float(np.trace(total.values))
     k = total.values if overwrite else total.values.copy(order="F")
     mean = k.mean(axis=0)
     for start in range(0, len(k), _MIRROR):
         columns = slice(start, start + _MIRROR)
         k[:, columns] -= (mean[:, None] + mean[columns]) - mean.mean()  # symmetric in rounding too
     trace = float(np.trace(k))
-    if total.n_variants == 0 or not trace > 0.0:
-        raise VariantError(
-            f"the relationship matrix has no variation: {total.n_variants} variants that vary "
-            "went into it; expected at least one that differs between the analysed samples; check "
-            "the variant filters (--maf, --max-missing, --extract, --exclude)"
-        )
+    if total.n_variants == 0 or not trace > _ROUNDING * abs(size):
+        raise VariantError(_no_variation(total, trace))
     k *= len(k) / trace
     return k
+
+
+def _no_variation(total: RelationshipSum, trace: float) -> str:
+    if total.is_given:
+        return (
+            f"the given relationship matrix k has no variation over the {len(total.values):,} "
+            f"analysed samples: centred, its diagonal sums to {trace:.3g}; expected a positive "
+            "sum, that is, samples that are more related to themselves than to each other; check "
+            "where k comes from"
+        )
+    return (
+        f"the relationship matrix has no variation: {total.n_variants} variants that vary "
+        "went into it; expected at least one that differs between the analysed samples; check "
+        "the variant filters and which samples are left"
+    )
 
 
 def _mirror_lower(k: FloatArray) -> None:

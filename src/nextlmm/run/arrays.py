@@ -2,13 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nextlmm.cohort.align import INTERCEPT, Cohort
-from nextlmm.cohort.design import check_covariates, check_size, is_constant
-from nextlmm.errors import TraitError, UsageError
+from nextlmm.cohort.design import (
+    LARGEST_SPREAD,
+    SMALLEST_SPREAD,
+    check_covariates,
+    check_size,
+    is_constant,
+    spread_out_of_range,
+)
+from nextlmm.errors import DesignError, InputError, TraitError, UsageError
 from nextlmm.genotype.array import array_source
 from nextlmm.genotype.filters import VariantFilter, select_variants
 from nextlmm.genotype.source import GenotypeSource
@@ -114,15 +122,17 @@ def _source(genotypes: ArrayLike, chromosome: Sequence[str] | None) -> GenotypeS
 
 def _cohort(source: GenotypeSource, y: ArrayLike, covariates: ArrayLike | None) -> Cohort:
     n = len(source.samples)
-    trait = np.asarray(y, dtype=np.float64)
-    given = np.empty((n, 0)) if covariates is None else np.asarray(covariates, dtype=np.float64)
+    trait = _numbers("trait", y)
+    given = np.empty((n, 0)) if covariates is None else _numbers("covariate", covariates)
     given = given[:, None] if given.ndim == 1 else given
-    for name, array, axes in (("trait", trait, 1), ("covariates", given, 2)):
+    for name, array, axes in (("trait", trait, 1), ("covariate", given, 2)):
         if array.ndim != axes or len(array) != n:
             raise UsageError(
                 f"the {name} array has shape {array.shape} and the genotype array {n} rows; "
                 "expected one row per sample, in the same order"
             )
+    _check_finite(trait[:, None], "the trait array", TraitError)
+    _check_finite(given, "the covariate array", DesignError)
     no_trait, no_covariate = np.isnan(trait), np.isnan(given).any(axis=1)
     analysed = np.flatnonzero(~(no_trait | no_covariate))
     names = [f"covariate{i}" for i in range(1, given.shape[1] + 1)]
@@ -131,6 +141,13 @@ def _cohort(source: GenotypeSource, y: ArrayLike, covariates: ArrayLike | None) 
         raise TraitError(
             f"the trait array is constant over the {len(analysed)} samples that have all values; "
             "expected numbers that differ"
+        )
+    spread = spread_out_of_range(trait[analysed])
+    if spread is not None:
+        raise TraitError(
+            f"the trait array spans {spread:g}; expected {SMALLEST_SPREAD:g} to "
+            f"{LARGEST_SPREAD:g}, so that its variance is a number that a computer can hold; give "
+            "it in another unit"
         )
     check_covariates(given[analysed], names, "the covariate array")
     counts = {
@@ -149,8 +166,33 @@ def _cohort(source: GenotypeSource, y: ArrayLike, covariates: ArrayLike | None) 
     )
 
 
+def _numbers(name: str, values: ArrayLike) -> FloatArray:
+    """An array-like as float64, masked entries as NaN."""
+    try:
+        array: np.ma.MaskedArray[Any, Any] = np.ma.asanyarray(values)
+        if array.dtype.kind not in "biufO":
+            raise TypeError(f"an array of type {array.dtype}")
+        return np.asarray(np.ma.filled(array.astype(np.float64), np.nan))
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"the {name} array cannot be read as numbers ({error}); expected real numbers in rows "
+            "of equal length, NaN where missing; recode words as numbers"
+        ) from error
+
+
+def _check_finite(values: FloatArray, what: str, error: type[InputError]) -> None:
+    """Refuse infinities in (n, k) values; NaN stands for missing."""
+    infinite = np.argwhere(np.isinf(values))
+    if len(infinite):
+        row, column = infinite[0]
+        raise error(
+            f"{what} holds {values[row, column]} in row {row}, column {column}; expected finite "
+            "numbers, or NaN where a value is missing; correct it or put NaN there"
+        )
+
+
 def _square(k: ArrayLike, n: int) -> FloatArray:
-    matrix = np.asarray(k, dtype=np.float64)
+    matrix = _numbers("relationship matrix", k)
     if matrix.shape != (n, n) or not np.isfinite(matrix).all():
         raise UsageError(
             f"the relationship matrix has shape {matrix.shape} and the genotype array {n} rows; "
@@ -177,5 +219,5 @@ def _given_matrix(
         variants=everything,
         summary=summary,
         scaling=variant_scaling(summary, "standardized"),
-        total=RelationshipSum(np.asfortranarray(k[chosen]), len(everything)),
+        total=RelationshipSum(np.asfortranarray(k[chosen]), len(everything), is_given=True),
     )

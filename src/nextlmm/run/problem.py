@@ -67,7 +67,7 @@ class Problem:
             samples=self.samples[permutation],
             y=self.y[permutation],
             covariates=self.covariates[permutation],
-            total=RelationshipSum(values, self.total.n_variants),
+            total=replace(self.total, values=values),
         )
 
     def whole(self) -> FloatArray:
