@@ -2,6 +2,7 @@
 
 import pytest
 
+import nextlmm
 from nextlmm.run.options import GwasOptions
 from nextlmm.run.pipeline import gwas
 
@@ -49,3 +50,12 @@ def test_a_run_has_a_short_name(files):
     shown = repr(gwas(GwasOptions(**(files | {"mode": "dense"}))))
     assert shown.startswith("GwasRun(y: ")
     assert len(shown) < 300
+
+
+def test_a_problem_has_a_short_name(files):
+    source = nextlmm.open_genotypes(files["bfile"])
+    cohort = nextlmm.align(source.samples, nextlmm.read_sample_table(files["pheno"]), "y")
+    summary = nextlmm.summarise_variants(source, cohort.analysed)
+    chosen = nextlmm.select_variants(source.variants, summary, len(cohort), nextlmm.VariantFilter())
+    problem = nextlmm.make_problem(source, cohort, chosen, summary, nextlmm.Relating(loco=False))
+    assert repr(problem) == "Problem(96 samples, 1 fixed effects, 240 variants to test)"

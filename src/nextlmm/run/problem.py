@@ -50,7 +50,7 @@ class Problem:
 
     def __repr__(self) -> str:
         return (
-            f"Problem({self.n} samples, {self.covariates.shape[1]} covariates, "
+            f"Problem({self.n} samples, {self.covariates.shape[1]} fixed effects, "
             f"{len(self.variants)} variants to test)"
         )
 
