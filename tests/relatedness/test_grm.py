@@ -12,6 +12,7 @@ from nextlmm.relatedness.grm import (
     RelationshipSum,
     relationship_matrix,
     relationship_sum,
+    samples_without_calls,
     variant_scaling,
 )
 from nextlmm.relatedness.loco import check_loco, leave_one_out
@@ -98,6 +99,26 @@ def test_relationship_matrix__refuses_a_given_matrix_that_does_not_vary(value):
     total = RelationshipSum(np.full((7, 7), value, order="F"), 3, is_given=True)
     with pytest.raises(VariantError, match=r"given relationship matrix k has no .* 7 analysed"):
         relationship_matrix(total)
+
+
+def test_samples_without_calls__finds_them_among_those_asked_for(rng):
+    source, dosage = make_source(rng)
+    dosage[[2, 5, 11]] = np.nan
+    dosage[5, 7] = 1.0  # called, but where nobody varies
+    dosage[11, 20] = 2.0
+    source = array_source(dosage, variants=source.variants)
+    rows = np.array([5, 3, 11, 2, 8])
+    scaling, total = build(source, rows, "standardized")
+    assert samples_without_calls(source, EVERY, scaling, rows, total).tolist() == [5, 2]
+
+
+def test_samples_without_calls__a_sample_at_every_mean_is_not_one():
+    dosage = np.array([[0, 2], [1, 1], [2, 0], [np.nan, np.nan]], dtype=np.float32)
+    source, rows = array_source(dosage), np.arange(4)
+    scaling = variant_scaling(summarise_variants(source), "standardized")
+    total = relationship_sum(source, np.arange(2), scaling, rows)
+    assert (total.values.diagonal() == 0.0).tolist() == [False, True, False, True]
+    assert samples_without_calls(source, np.arange(2), scaling, rows, total).tolist() == [3]
 
 
 def test_values__print_as_one_line(rng):

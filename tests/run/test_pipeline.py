@@ -322,3 +322,29 @@ def test_gwas__no_block_exceeds_the_rank_asked_for(files, rank):
 def test_gwas__a_rank_caps_a_tolerance(files):
     _, facts = run(files, mode="hodlr", rank=2, kl_tolerance=1e-3, leaf_size=16, loco=False)
     assert facts["certificate"]["kl"] > 1e-3
+
+
+def test_gwas__a_sample_without_genotypes_is_named(cohort, files, tmp_path):
+    _, facts = run(files, mode="dense")
+    assert facts["warnings"] == []
+    dosage = cohort.dosage.copy()
+    dosage[[7, 30]] = np.nan
+    _, facts = run(write_cohort(tmp_path, replace(cohort, dosage=dosage)), mode="dense")
+    (warning,) = facts["warnings"]
+    assert warning.startswith("2 of the 96 analysed samples without a genotype at any variant")
+    assert "('s7', 's30')" in warning
+
+
+def test_gwas__a_trait_that_is_a_variant_has_the_same_p_value_in_every_mode(cohort, tmp_path):
+    x = cohort.dosage[:, 3]
+    files = write_cohort(tmp_path, replace(cohort, y=np.where(np.isnan(x), np.nanmean(x), x)))
+    found = []
+    for choices in ({}, {"mode": "dense"}, {"mode": "dense", "per_variant_h2": "always"}):
+        table, _ = run(files, **choices)
+        row = table.row(3, named=True)
+        assert row["status"] == "ok"
+        assert row["beta"] == pytest.approx(1.0)
+        found.append(row["neg_log_10_p_value"])
+        tested = table.filter(table["status"] == "ok")
+        assert np.isfinite(tested["neg_log_10_p_value"].to_numpy()).all()
+    assert found == pytest.approx([found[0]] * 3, rel=1e-9)

@@ -93,6 +93,29 @@ def relationship_sum(
     return RelationshipSum(total, len(used))
 
 
+def samples_without_calls(
+    source: GenotypeSource,
+    variants: IndexArray,
+    scaling: Scaling,
+    samples: IndexArray,
+    total: RelationshipSum,
+) -> IndexArray:
+    """Those of ``samples`` with no genotype at any of the varying ``variants``; see the sum's.
+
+    Missing genotypes count as the mean, so that such a sample is related to nobody, itself
+    included.  Cost: nothing unless the diagonal of ``total`` has a zero; then the genotypes of
+    those samples are read once more.
+    """
+    used = variants[scaling.scale[variants] > 0.0]
+    suspects = samples[total.values.diagonal() == 0.0] if len(used) else samples[:0]
+    for at in range(0, len(used), _BLOCK):
+        if not len(suspects):
+            break
+        is_missing = np.isnan(source.dosages(used[at : at + _BLOCK], suspects))
+        suspects = suspects[is_missing.all(axis=1)]
+    return suspects
+
+
 def relationship_matrix(total: RelationshipSum, *, overwrite: bool = False) -> FloatArray:
     """K: the sum centred over its samples and scaled to mean diagonal 1, (n, n).
 

@@ -18,9 +18,12 @@ from nextlmm.relatedness.grm import (
     Weighting,
     relationship_matrix,
     relationship_sum,
+    samples_without_calls,
     variant_scaling,
 )
 from nextlmm.relatedness.loco import LeftOut, check_loco, leave_one_out
+
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +40,7 @@ class Problem:
     summary : all variants of the source over the analysed samples.
     scaling : how dosages enter the relationship matrix.
     total : the sum over all variants in the relationship matrix, or a given matrix.
+    warnings : sentences about the genotypes of the samples.
     """
 
     source: GenotypeSource
@@ -47,6 +51,7 @@ class Problem:
     summary: VariantSummary
     scaling: Scaling
     total: RelationshipSum
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return (
@@ -121,6 +126,7 @@ def make_problem(
     listener.start("Relating the samples", len(selection.index))
     total = relationship_sum(source, selection.index, scaling, cohort.analysed, progress=listener)
     listener.finish()
+    uncalled = samples_without_calls(source, selection.index, scaling, cohort.analysed, total)
     return Problem(
         source=source,
         samples=cohort.analysed,
@@ -130,4 +136,18 @@ def make_problem(
         summary=summary,
         scaling=scaling,
         total=total,
+        warnings=_uncalled_warning(source, uncalled, len(cohort)),
+    )
+
+
+def _uncalled_warning(source: GenotypeSource, uncalled: IndexArray, n: int) -> tuple[str, ...]:
+    if not len(uncalled):
+        return ()
+    names = [f"'{name}'" for name in source.samples.sample_id[uncalled[:_MOST_NAMES]]]
+    more = len(uncalled) - len(names)
+    listed = ", ".join(names) + (f" and {more:,} more" if more else "")
+    return (
+        f"{len(uncalled):,} of the {n:,} analysed samples without a genotype at any variant that "
+        f"varies ({listed}): each is taken to be unrelated to all others and to have the mean "
+        "genotype everywhere; leave them out (--remove)",
     )
