@@ -147,7 +147,8 @@ def test_help_to_a_full_disk_is_a_sentence() -> None:
             text=True,
             check=False,
         )
-    assert done.returncode != 0
+    assert done.returncode == 1
+    assert done.stderr.startswith("nextlmm: Standard output cannot be written (")
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -47,7 +47,7 @@ def test_names_keep_their_characters(document: dict[str, Any]) -> None:
 
 
 def test_warnings_come_first(document: dict[str, Any]) -> None:
-    document["traits"]["height"]["warnings"] = ["The trait has two values only."]
+    document["traits"]["height"]["warnings"] = ["the trait has two values only"]
     lines = text(document).splitlines()
     assert lines[3].split(maxsplit=1) == ["warning", "The trait has two values only."]
 

@@ -8,6 +8,7 @@ from nextlmm.report.wording import (
     real,
     real_up,
     reasons,
+    sentence,
     size,
 )
 
@@ -74,3 +75,16 @@ def test_interval_bar() -> None:
     assert interval_bar(0.5, (0.25, 0.75), width=9) == "0 ..==|==.. 1"
     assert interval_bar(0.0, (0.0, 1.0), width=5) == "0 |==== 1"
     assert interval_bar(1.0, (0.9, 1.2), width=5) == "0 ....| 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("the trait is constant", "The trait is constant."),
+        ("height is constant", "height is constant."),
+        ("traits.txt, line 3: no", "traits.txt, line 3: no."),
+        ("did you mean b?", "Did you mean b?"),
+    ],
+)
+def test_sentence(text: str, shown: str) -> None:
+    assert sentence(text, ["height"]) == shown

@@ -1,7 +1,7 @@
 """What went wrong on the command line, in one sentence."""
 
 import difflib
-import re
+import errno
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import get_args
 
@@ -14,6 +14,7 @@ from cyclopts import (
 )
 
 from nextlmm.errors import NextlmmError
+from nextlmm.report.wording import sentence
 
 _KINDS = {float: "a number", int: "a whole number", bool: "true or false"}
 
@@ -66,21 +67,16 @@ def failure_sentence(error: BaseException, arguments: Collection[str] = ()) -> s
     ``arguments`` are what was typed, whose words keep their letters.
     """
     if isinstance(error, NextlmmError):
-        return _as_sentence(str(error), arguments)
+        return sentence(str(error), arguments)
     if isinstance(error, MemoryError):
         return "The machine has too little memory for this analysis; use fewer samples."
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        # Files have sentences of their own, so that what is full here is what the shell opened.
+        return f"Standard output cannot be written ({error.strerror})."
     return (
         f"The program stopped at a problem that it did not foresee ({type(error).__name__}: "
         f"{error}); please repeat the command with --debug and report what it prints."
     )
-
-
-def _as_sentence(text: str, names: Collection[str]) -> str:
-    """The text with a capital and a full stop, unless it begins with a name or ends with a sign."""
-    first = re.match(r"[a-z]+(?=[ ,])", text)
-    if first and first.group() not in names:
-        text = text[0].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _command_sentence(

@@ -14,6 +14,7 @@ from nextlmm.report.wording import (
     real,
     real_up,
     reasons,
+    sentence,
     size,
 )
 
@@ -66,7 +67,8 @@ def plain_lines(paragraphs: Iterable[Paragraph]) -> list[str]:
 
 def _trait(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[Paragraph]:
     warnings = [
-        Paragraph("warning", _wrap(text), "warning") for text in trait.get("warnings") or ()
+        Paragraph("warning", _wrap(sentence(text, [name])), "warning")
+        for text in trait.get("warnings") or ()
     ]
     return [
         Paragraph("", (f"Trait {name}",), "title"),
@@ -85,9 +87,7 @@ def _wrap(*sentences: str) -> tuple[str, ...]:
     """The sentences, each from a new line, in lines that fit beside the labels."""
     width = TEXT_WIDTH - LABEL_WIDTH
     return tuple(
-        line
-        for sentence in sentences
-        for line in textwrap.wrap(sentence, width, break_on_hyphens=False)
+        line for text in sentences for line in textwrap.wrap(text, width, break_on_hyphens=False)
     )
 
 

@@ -1,7 +1,8 @@
 """Numbers and counts in the words of a report."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 
 _BYTE_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -28,6 +29,14 @@ def exponent(value: float, digits: int = 2) -> str:
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
     return f"{mantissa}e{int(power)}"
+
+
+def sentence(text: str, names: Collection[str] = ()) -> str:
+    """``text`` with a capital and a full stop, unless it begins with a path or one of ``names``."""
+    first = re.match(r"[a-z]+(?=[ ,])", text)
+    if first and first.group() not in names:
+        text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
