@@ -60,7 +60,7 @@ def _spelling(path: Path) -> str:
         names = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
     except OSError:
         names = []
-    nearest = difflib.get_close_matches(path.name, names, n=3)
+    nearest = difflib.get_close_matches(path.name, names, n=3, cutoff=0.7)
     return f"did you mean {' or '.join(nearest)}?" if nearest else "check the spelling of the path"
 
 
