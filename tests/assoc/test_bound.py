@@ -35,7 +35,7 @@ def bound_and_truth(seed, *, test, rank, h2, exact_h2):
     factor = DenseCovariance(k).factor(exact_h2)
     ratio = eigenvalue_range(approximate.tested.factor, factor)
     bound = scan_bound(approximate, factor, exact.tested.trait, ratio)
-    return bound, test_block(approximate, x), test_block(exact, x)
+    return bound, test_block(approximate, x), test_block(exact, x), x
 
 
 @settings(max_examples=60, deadline=None)
@@ -48,10 +48,10 @@ def bound_and_truth(seed, *, test, rank, h2, exact_h2):
 )
 def test_interval__holds_the_exact_answer(seed, test, rank, h2, shift):
     exact_h2 = min(max(h2 + shift, 0.01), 0.99)
-    bound, approximate, exact = bound_and_truth(
+    bound, approximate, exact, x = bound_and_truth(
         seed, test=test, rank=rank, h2=h2, exact_h2=exact_h2
     )
-    low, high = bound.interval(approximate.chi2)
+    low, high = bound.interval(bound.py @ x, approximate.information)
     assert (low <= exact.neg_log_10_p_value).all()
     assert (exact.neg_log_10_p_value <= high).all()
     assert bound.z_error >= 0.0
@@ -59,19 +59,30 @@ def test_interval__holds_the_exact_answer(seed, test, rank, h2, shift):
 
 @pytest.mark.parametrize("test", ["wald", "score", "lrt"])
 def test_interval__closes_on_the_answer_when_nothing_is_approximated(test):
-    bound, approximate, exact = bound_and_truth(1, test=test, rank=40, h2=0.5, exact_h2=0.5)
-    low, high = bound.interval(approximate.chi2)
+    bound, approximate, exact, x = bound_and_truth(1, test=test, rank=40, h2=0.5, exact_h2=0.5)
+    low, high = bound.interval(bound.py @ x, approximate.information)
     np.testing.assert_allclose(low, exact.neg_log_10_p_value, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(high, exact.neg_log_10_p_value, rtol=1e-5, atol=1e-5)
 
 
 def test_interval__untested_variants_stay_untested():
-    bound, _, _ = bound_and_truth(1, test="wald", rank=2, h2=0.5, exact_h2=0.5)
-    low, high = bound.interval(np.array([np.nan, 1.0]))
+    bound, *_ = bound_and_truth(1, test="wald", rank=2, h2=0.5, exact_h2=0.5)
+    low, high = bound.interval(np.array([np.nan, 1.0]), np.array([np.nan, 30.0]))
     assert np.isnan([low[0], high[0]]).all()
     assert low[1] <= high[1]
 
 
 def test_interval__is_infinite_where_a_perfect_fit_cannot_be_excluded():
-    bound, _, _ = bound_and_truth(1, test="wald", rank=0, h2=0.9, exact_h2=0.9)
-    assert bound.interval(np.array([1e6]))[1][0] == np.inf
+    bound, *_ = bound_and_truth(1, test="wald", rank=0, h2=0.9, exact_h2=0.9)
+    assert bound.interval(np.array([1e6]), np.array([1.0]))[1][0] == np.inf
+
+
+def test_z_error__bounds_every_score():
+    bound, approximate, exact, x = bound_and_truth(3, test="score", rank=1, h2=0.6, exact_h2=0.5)
+    k, y, c, _ = cohort(3)
+    compressed = hodlr_covariance(k, balanced_tree(len(y), 8), Budget(rank=1), weight=0.6)
+    lens = scan_model(y, c, compressed, h2=0.6, h2_ml=0.6, test="score").tested
+    py = lens.factor.whiten_transposed(lens.trait.residual)
+    error = np.abs((bound.py - py) @ x) / np.sqrt(approximate.information)
+    assert (error <= bound.z_error * np.sqrt(bound.ypy / bound.df) * (1 + 1e-9)).all()
+    assert np.isfinite(exact.chi2).all()

@@ -1,13 +1,15 @@
 """What the exact model can say of a variant, from a scan with an approximate factor.
 
 Let P be the exact projection (Sigma^-1 with the covariates taken out), P_H that of the approximate
-factor W, mu the eigenvalues of W^-1 Sigma W^-T, u^2 = (x'P_H y)^2 / x'P_H x the part of y'P_H y
-that variant x explains, and v = (P - P_H) y.  By Cauchy-Schwarz in the metric of P_H, and because
-x'Px / x'P_H x lies between 1/mu_max and 1/mu_min, for every x whatever ::
+factor W, and mu the eigenvalues of W^-1 Sigma W^-T.  The exact statistic of variant x depends on
+q = (x'Py)^2 / x'Px.  Its numerator needs one exact vector, Py, for all variants, and its
+denominator is bounded by that of the scan, because x'Px / x'P_H x lies in [1/mu_max, 1/mu_min] for
+every x::
 
-    (max(0, u - rho))^2 mu_min  <=  (x'Py)^2 / x'Px  <=  (u + rho)^2 mu_max,    rho = ||W' v||
+    (x'Py)^2 / x'P_H x * mu_min  <=  q  <=  (x'Py)^2 / x'P_H x * mu_max
 
-so that one vector and two numbers bound the exact test of every variant.
+Even without the exact numerators the scores of all variants at once are known to within
+|x'(P - P_H) y| <= sqrt(x'P_H x) * ||W' (P - P_H) y||, by Cauchy-Schwarz in the metric of P_H.
 """
 
 from dataclasses import dataclass
@@ -24,57 +26,50 @@ ROUNDING = 1e-7
 """Relative widening of all bounds for rounding and for the search of the exact h2."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScanBound:
-    """How far a scan can be from the exact one, for all variants at once.
+    """How far a scan can be from the exact one.
 
-    ``numerator`` is rho in trait units, ``ypy`` and ``ypy_exact`` are y'P_H y and y'Py,
-    ``ratio_low`` and ``ratio_high`` bound mu.
+    py : exact Py, (n,), in the order of the samples.
+    ypy : exact y'Py, in squared trait units.
+    ratio_low, ratio_high : bounds on mu.
+    z_error : largest error of any variant's score in standard deviations, denominators apart.
     """
 
     test: Test
-    n: int
     df: int
-    numerator: float
+    py: FloatArray
     ypy: float
-    ypy_exact: float
     ratio_low: float
     ratio_high: float
+    z_error: float
 
-    @property
-    def z_error(self) -> float:
-        """Largest error of any variant's score in standard deviations, denominators apart."""
-        return float(self.numerator / np.sqrt(self.ypy_exact / self.df))
-
-    def interval(self, chi2: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def interval(self, score: FloatArray, information: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest -log10 p that the exact test of each variant can have.
 
-        ``chi2`` is the statistic of the approximate test, (b,); NaN stays NaN.  The upper end is
-        infinite where the bound does not exclude a perfect fit.
-        """
-        u = np.sqrt(self._explained(chi2))
-        low = np.maximum(0.0, u - self.numerator) ** 2 * self.ratio_low
-        high = (u + self.numerator) ** 2 * self.ratio_high
-        low, high = self._neg_log10_p(low), self._neg_log10_p(np.minimum(high, self.ypy_exact))
-        return np.maximum(0.0, low - ROUNDING * (1.0 + low)), high + ROUNDING * (1.0 + high)
+        Parameters
+        ----------
+        score : exact x'Py, (b,): the products of the dosages with ``py``.
+        information : x'P_H x of the scan, (b,); NaN stays NaN.
 
-    def _explained(self, chi2: FloatArray) -> FloatArray:
-        """u^2 from the statistic: the tests' definitions solved for it."""
-        if self.test == "wald":
-            return np.asarray(self.ypy * chi2 / (self.df + chi2))
-        if self.test == "score":
-            return self.ypy * chi2 / self.n
-        return np.asarray(-self.ypy * np.expm1(-chi2 / self.n))
+        The upper end is infinite where the bound does not exclude a perfect fit.
+        """
+        q = score**2 / information
+        low = self._neg_log10_p(q * self.ratio_low)
+        high = self._neg_log10_p(np.minimum(q * self.ratio_high, self.ypy))
+        low = np.maximum(0.0, low * (1.0 - ROUNDING) - ROUNDING)
+        return low, high * (1.0 + ROUNDING) + ROUNDING
 
     def _neg_log10_p(self, explained: FloatArray) -> FloatArray:
-        share = explained / self.ypy_exact
+        n = len(self.py)
+        share = explained / self.ypy
         result = np.full(share.shape, np.inf)
         some = ~(share >= 1.0)  # NaN is among them and stays NaN
         part = share[some]
         if self.test == "lrt":
-            result[some] = neg_log10_chi2_sf(-self.n * np.log1p(-part))
+            result[some] = neg_log10_chi2_sf(-n * np.log1p(-part))
         elif self.test == "score":
-            result[some] = neg_log10_f_sf(self.n * part, self.df)
+            result[some] = neg_log10_f_sf(n * part, self.df)
         else:
             result[some] = neg_log10_f_sf(self.df * part / (1.0 - part), self.df)
         return result
@@ -88,15 +83,16 @@ def scan_bound(
     Cost: a few triangular solves with one right-hand side.
     """
     lens = model.tested
-    v = exact.whiten_transposed(exact_trait.residual)
-    v = v - lens.factor.whiten_transposed(lens.trait.residual)
+    df = model.design.n - model.design.n_covariates - 1
+    py = exact.whiten_transposed(exact_trait.residual)
+    error = py - lens.factor.whiten_transposed(lens.trait.residual)
+    rho = float(np.linalg.norm(lens.factor.unwhiten_transposed(error)))
     return ScanBound(
         test=model.test,
-        n=model.design.n,
-        df=model.design.n - model.design.n_covariates - 1,
-        numerator=float(np.linalg.norm(lens.factor.unwhiten_transposed(v))),
-        ypy=lens.trait.ypy,
-        ypy_exact=exact_trait.ypy,
+        df=df,
+        py=py,
+        ypy=exact_trait.ypy,
         ratio_low=ratio[0],
         ratio_high=ratio[1],
+        z_error=rho / float(np.sqrt(exact_trait.ypy / df)),
     )

@@ -172,6 +172,7 @@ def per_variant_block(model: PerVariantModel, dosage: FloatArray) -> Association
         standard_error=spread(np.sqrt(own.sums.ypy_with / df / own.sums.xpx), good),
         chi2=spread(chi2, good),
         neg_log_10_p_value=spread(neg_log_10_p, good),
+        information=spread(tested.xpx, good),
         h2=spread(h2, good),
         status=status,
     )

@@ -45,6 +45,7 @@ class AssociationBlock:
     beta, standard_error : Wald's, per copy of the effect allele, in trait units, (b,).
     chi2 : the test's statistic, (b,): F of wald and score, the likelihood ratio of lrt.
     neg_log_10_p_value : of the test chosen, (b,).
+    information : x'Px at the h2 of the test, (b,), in squared dosages.
     h2 : heritability used for the test of each variant, (b,).
     status : "ok", "monomorphic", "all_missing" or "collinear", (b,) array of str objects.
     """
@@ -53,6 +54,7 @@ class AssociationBlock:
     standard_error: FloatArray
     chi2: FloatArray
     neg_log_10_p_value: FloatArray
+    information: FloatArray
     h2: FloatArray
     status: np.ndarray
 
@@ -149,6 +151,7 @@ def test_block(model: ScanModel, dosage: FloatArray) -> AssociationBlock:
         standard_error=spread(np.sqrt(sums.ypy_with / df / sums.xpx), good),
         chi2=spread(chi2, good),
         neg_log_10_p_value=spread(neg_log_10_p, good),
+        information=spread(tested.xpx, good),
         h2=spread(np.full(beta.shape, model.tested.trait.h2), good),
         status=status,
     )

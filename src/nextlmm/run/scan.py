@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nextlmm.assoc.bound import ROUNDING
+from nextlmm.assoc.bound import ROUNDING, ScanBound
 from nextlmm.assoc.per_variant import PerVariantModel, per_variant_block, per_variant_model
 from nextlmm.assoc.scan import AssociationBlock, ScanModel, scan_model, test_block
 from nextlmm.genotype.standardize import impute_mean
@@ -66,9 +66,10 @@ def scan_variants(
         test=model.test,
     )
     certified = certify(problem, model, fitted, shared)
-    columns = _shared_h2_columns(problem, shared, variants, progress)
+    bound = certified.certificate.bound if certified is not None else None
+    columns = _shared_h2_columns(problem, shared, bound, variants, progress)
     if certified is not None:
-        columns = _bounded(problem, columns, certified)
+        columns = _checked(problem, columns, certified)
     if model.per_variant_h2 == "hits":
         hits = _hits(problem, model, columns, certified)
         columns = _retested(problem, model, fitted, columns, hits)
@@ -76,25 +77,39 @@ def scan_variants(
 
 
 def _shared_h2_columns(
-    problem: Problem, model: ScanModel, variants: IndexArray, progress: Progress
+    problem: Problem,
+    model: ScanModel,
+    bound: ScanBound | None,
+    variants: IndexArray,
+    progress: Progress,
 ) -> ScanColumns:
-    blocks = []
+    blocks, bounds = [], []
     for block, dosage in _dosage_blocks(problem, variants):
-        blocks.append(test_block(model, dosage))
+        result = test_block(model, dosage)
+        blocks.append(result)
+        if bound is not None:
+            bounds.append(bound.interval(bound.py @ dosage, result.information))
         progress.advance(len(block))
-    return _join(variants, blocks)
-
-
-def _bounded(problem: Problem, columns: ScanColumns, certified: Certified) -> ScanColumns:
-    """The columns with bounds: uniform ones, and the exact answer itself where it could matter."""
-    low, high = certified.certificate.bound.interval(columns.chi2)
-    matters = np.flatnonzero(columns.neg_log_10_p_value > _CHECKED_LOG_P)
-    if len(matters):
-        variants = columns.variants[matters]
-        blocks = [test_block(certified.exact, d) for _, d in _dosage_blocks(problem, variants)]
-        exact = _join(variants, blocks).neg_log_10_p_value
-        low[matters], high[matters] = exact * (1.0 - ROUNDING), exact * (1.0 + ROUNDING)
+    columns = _join(variants, blocks)
+    if bound is None:
+        return columns
+    low, high = (np.concatenate(ends) for ends in zip(*bounds, strict=True))
     return replace(columns, log_p_low=low, log_p_high=high)
+
+
+def _checked(problem: Problem, columns: ScanColumns, certified: Certified) -> ScanColumns:
+    """The columns with their bounds closed on the exact answer where it could matter."""
+    matters = np.flatnonzero(columns.neg_log_10_p_value > _CHECKED_LOG_P)
+    if not len(matters):
+        return columns
+    variants = columns.variants[matters]
+    blocks = [test_block(certified.exact, d) for _, d in _dosage_blocks(problem, variants)]
+    exact = _join(variants, blocks).neg_log_10_p_value
+    return replace(
+        columns,
+        log_p_low=_put_bound(columns.log_p_low, matters, exact * (1.0 - ROUNDING)),
+        log_p_high=_put_bound(columns.log_p_high, matters, exact * (1.0 + ROUNDING)),
+    )
 
 
 def _own_h2_columns(
