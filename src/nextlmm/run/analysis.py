@@ -32,6 +32,7 @@ class Analysis:
     certificate : how far the model is from the exact one, as JSON values.
     h2_by_chromosome : heritability with each chromosome left out, where it was estimated.
     seconds : wall-clock time by stage.
+    warnings : sentences about the genotypes and the null model.
     """
 
     table: pl.DataFrame
@@ -40,6 +41,7 @@ class Analysis:
     certificate: dict[str, Any]
     h2_by_chromosome: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         error = "" if self.null.h2_se is None else f" (se {self.null.h2_se:.4f})"
@@ -82,7 +84,13 @@ def analyse(
     table = _table(problem, scans)
     inflation = lambda_gc(table["neg_log_10_p_value"].fill_null(np.nan).to_numpy())
     return Analysis(
-        table, whole.null, inflation, certificate, h2_by_chromosome, stopwatch.seconds()
+        table=table,
+        null=whole.null,
+        lambda_gc=inflation,
+        certificate=certificate,
+        h2_by_chromosome=h2_by_chromosome,
+        seconds=stopwatch.seconds(),
+        warnings=(*problem.warnings, *whole.null.warnings),
     )
 
 

@@ -48,7 +48,7 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
     cohort, analysis = result.cohort, result.analysis
     null, model = analysis.null, Model.from_options(options)
     status = _status_counts(analysis)
-    warnings = [*options.without_effect, *cohort.warnings, *null.warnings]
+    warnings = [*options.without_effect, *cohort.warnings, *analysis.warnings]
     facts: dict[str, Any] = {
         "n": null.n,
         "n_covariates": null.n_covariates,

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -164,7 +164,6 @@ def _run_trait(
     with watch.stage("relationship matrix"):
         relating = Relating(model.grm_weighting, model.loco)
         problem = make_problem(source, cohort, selection, summary, relating, progress=listener)
-    cohort = replace(cohort, warnings=(*cohort.warnings, *problem.warnings))
     analysis = analyse(problem, model, progress=listener, watch=watch)
     return TraitResult(cohort, selection, problem.total.n_variants, analysis)
 
