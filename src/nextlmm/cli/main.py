@@ -5,6 +5,7 @@ Exit statuses: 0 done, 1 a problem in the program itself, 2 usage, 3 data, 4 num
 """
 
 import io
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ _INTERRUPTED, _TERMINATED = 130, 143
 def run() -> None:
     """Run the command line of this process and leave with its exit status."""
     signal.signal(signal.SIGTERM, _terminate)
+    _let_idle_threads_sleep()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the locale cannot show must not stop a run.
@@ -36,6 +38,16 @@ def main(arguments: Sequence[str]) -> int:
             "them are there or none is new.\n"
         )
         return _INTERRUPTED
+
+
+def _let_idle_threads_sleep() -> None:
+    """Have OpenBLAS threads sleep when they have nothing to do, instead of spinning.
+
+    NumPy and SciPy each bring an OpenBLAS with threads of its own, and those of the one take the
+    cores from the other while they spin.  The library reads this when it is loaded, so it is set
+    before that; a value that the user has set stands.  No result depends on it.
+    """
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
