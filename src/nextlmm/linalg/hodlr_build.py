@@ -220,8 +220,10 @@ class _Builder:
             if saved[-1] >= excess:
                 enough = int(np.searchsorted(saved, excess)) + 1
                 return _merged(left, right, basis[:, :enough], core[:enough])
-            least = float(divergence_of(core[-1:])[0]) / 2.0
-            if saved[-1] + least * (most - columns) < excess or columns == most:
+            # What each column saves falls from one to the next; half of the last is what those to
+            # come can be expected to save on average.  To give up too early only costs storage.
+            to_come = float(divergence_of(core[-1:])[0]) / 4.0 * (most - columns)
+            if saved[-1] + to_come < excess or columns == most:
                 return None
             columns *= 2
         return None
