@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 
+def scale_rows(x: FloatArray, scale: FloatArray) -> FloatArray:
+    """diag(scale) x for x of shape (n,) or (n, k)."""
+    return np.asarray(x * (scale if x.ndim == 1 else scale[:, None]))
+
+
 class CovarianceFactor(ABC):
     """A square root W of a positive definite matrix, Sigma = W W'.
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import linalg
 
 from nextlmm.errors import NotPositiveDefiniteError
-from nextlmm.linalg.covariance import Covariance, CovarianceFactor, FloatArray
+from nextlmm.linalg.covariance import Covariance, CovarianceFactor, FloatArray, scale_rows
 from nextlmm.linalg.threads import few_threads
 
 
@@ -38,19 +38,19 @@ class SpectralFactor(CovarianceFactor):
 
     def whiten(self, x: FloatArray) -> FloatArray:
         """diag(1 / scale) U' x."""
-        return _scale_rows(self.vectors.T @ x, 1.0 / self.scale)
+        return scale_rows(self.vectors.T @ x, 1.0 / self.scale)
 
     def whiten_transposed(self, x: FloatArray) -> FloatArray:
         """U diag(1 / scale) x."""
-        return self.vectors @ _scale_rows(x, 1.0 / self.scale)
+        return self.vectors @ scale_rows(x, 1.0 / self.scale)
 
     def unwhiten(self, x: FloatArray) -> FloatArray:
         """U diag(scale) x."""
-        return self.vectors @ _scale_rows(x, self.scale)
+        return self.vectors @ scale_rows(x, self.scale)
 
     def unwhiten_transposed(self, x: FloatArray) -> FloatArray:
         """diag(scale) U' x."""
-        return _scale_rows(self.vectors.T @ x, self.scale)
+        return scale_rows(self.vectors.T @ x, self.scale)
 
     def diagonal(self) -> FloatArray:
         """Diagonal of Sigma."""
@@ -71,7 +71,7 @@ class SpectralCovariance(Covariance):
 
     def matmul(self, x: FloatArray) -> FloatArray:
         """K x."""
-        return self.vectors @ _scale_rows(self.vectors.T @ x, self.values)
+        return self.vectors @ scale_rows(self.vectors.T @ x, self.values)
 
     def diagonal(self) -> FloatArray:
         """Diagonal of K."""
@@ -109,7 +109,3 @@ def spectral_covariance(k: FloatArray, *, overwrite: bool = False) -> SpectralCo
     with few_threads(len(k)):
         values, vectors = linalg.eigh(k, driver="evd", overwrite_a=overwrite, check_finite=False)
     return SpectralCovariance(np.asarray(values), np.asarray(vectors))
-
-
-def _scale_rows(x: FloatArray, scale: FloatArray) -> FloatArray:
-    return x * (scale if x.ndim == 1 else scale[:, None])

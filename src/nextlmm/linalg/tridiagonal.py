@@ -11,7 +11,7 @@ import numpy as np
 from scipy import linalg
 
 from nextlmm.errors import NotPositiveDefiniteError
-from nextlmm.linalg.covariance import Covariance, CovarianceFactor, FloatArray
+from nextlmm.linalg.covariance import Covariance, CovarianceFactor, FloatArray, scale_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,15 +76,15 @@ class TridiagonalFactor(CovarianceFactor):
 
     def unwhiten(self, x: FloatArray) -> FloatArray:
         """Q L x."""
-        product = _scaled(self.main, x)
-        product[1:] += _scaled(self.below, x[:-1])
+        product = scale_rows(x, self.main)
+        product[1:] += scale_rows(x[:-1], self.below)
         return self.reflections.apply(product, transposed=False)
 
     def unwhiten_transposed(self, x: FloatArray) -> FloatArray:
         """L' Q' x."""
         rotated = self.reflections.apply(x, transposed=True)
-        product = _scaled(self.main, rotated)
-        product[:-1] += _scaled(self.below, rotated[1:])
+        product = scale_rows(rotated, self.main)
+        product[:-1] += scale_rows(rotated[1:], self.below)
         return product
 
     def diagonal(self) -> FloatArray:
@@ -108,9 +108,9 @@ class TridiagonalCovariance(Covariance):
     def matmul(self, x: FloatArray) -> FloatArray:
         """K x."""
         rotated = self.reflections.apply(x, transposed=True)
-        product = _scaled(self.main, rotated)
-        product[1:] += _scaled(self.off, rotated[:-1])
-        product[:-1] += _scaled(self.off, rotated[1:])
+        product = scale_rows(rotated, self.main)
+        product[1:] += scale_rows(rotated[:-1], self.off)
+        product[:-1] += scale_rows(rotated[1:], self.off)
         return self.reflections.apply(product, transposed=False)
 
     def diagonal(self) -> FloatArray:
@@ -161,7 +161,3 @@ def tridiagonal_covariance(k: FloatArray, *, overwrite: bool = False) -> Tridiag
     )
     assert info == 0  # noqa: S101  # a square array cannot fail
     return TridiagonalCovariance(Reflections(reduced[1:, :-1], scale), main, off)
-
-
-def _scaled(scale: FloatArray, x: FloatArray) -> FloatArray:
-    return x * (scale if x.ndim == 1 else scale[:, None])

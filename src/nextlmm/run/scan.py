@@ -102,14 +102,18 @@ def _checked(problem: Problem, columns: ScanColumns, certified: Certified) -> Sc
     matters = np.flatnonzero(columns.neg_log_10_p_value > _CHECKED_LOG_P)
     if not len(matters):
         return columns
-    variants = columns.variants[matters]
-    blocks = [test_block(certified.exact, d) for _, d in _dosage_blocks(problem, variants)]
-    exact = _join(variants, blocks).neg_log_10_p_value
+    exact = _exact_log_p(problem, certified, columns.variants[matters])
     return replace(
         columns,
         log_p_low=_put_bound(columns.log_p_low, matters, exact * (1.0 - ROUNDING)),
         log_p_high=_put_bound(columns.log_p_high, matters, exact * (1.0 + ROUNDING)),
     )
+
+
+def _exact_log_p(problem: Problem, certified: Certified, variants: IndexArray) -> FloatArray:
+    """-log10 p of some variants by the exact factor that a certificate was measured with."""
+    blocks = [test_block(certified.exact, d) for _, d in _dosage_blocks(problem, variants)]
+    return _join(variants, blocks).neg_log_10_p_value
 
 
 def _own_h2_columns(
@@ -147,9 +151,7 @@ def _hits(
     possible = np.flatnonzero(columns.log_p_high > threshold)
     if not len(possible):
         return possible
-    variants = columns.variants[possible]
-    blocks = [test_block(certified.exact, d) for _, d in _dosage_blocks(problem, variants)]
-    passes = _join(variants, blocks).neg_log_10_p_value > threshold
+    passes = _exact_log_p(problem, certified, columns.variants[possible]) > threshold
     return np.asarray(possible[passes])
 
 
@@ -166,31 +168,28 @@ def _retested(
 
 
 def _replaced(columns: ScanColumns, at: IndexArray, new: ScanColumns) -> ScanColumns:
-    def put(old: np.ndarray, values: np.ndarray) -> np.ndarray:
-        changed = old.copy()
-        changed[at] = values
-        return changed
-
     p = new.neg_log_10_p_value
     return replace(
         columns,
-        beta=put(columns.beta, new.beta),
-        standard_error=put(columns.standard_error, new.standard_error),
-        chi2=put(columns.chi2, new.chi2),
-        neg_log_10_p_value=put(columns.neg_log_10_p_value, p),
-        h2=put(columns.h2, new.h2),
-        status=put(columns.status, new.status),
+        beta=_put(columns.beta, at, new.beta),
+        standard_error=_put(columns.standard_error, at, new.standard_error),
+        chi2=_put(columns.chi2, at, new.chi2),
+        neg_log_10_p_value=_put(columns.neg_log_10_p_value, at, p),
+        h2=_put(columns.h2, at, new.h2),
+        status=_put(columns.status, at, new.status),
         log_p_low=_put_bound(columns.log_p_low, at, p * (1.0 - ROUNDING)),
         log_p_high=_put_bound(columns.log_p_high, at, p * (1.0 + ROUNDING)),
     )
 
 
-def _put_bound(bound: FloatArray | None, at: IndexArray, values: FloatArray) -> FloatArray | None:
-    if bound is None:
-        return None
-    changed = bound.copy()
+def _put(old: np.ndarray, at: IndexArray, values: np.ndarray) -> np.ndarray:
+    changed = old.copy()
     changed[at] = values
     return changed
+
+
+def _put_bound(bound: FloatArray | None, at: IndexArray, values: FloatArray) -> FloatArray | None:
+    return None if bound is None else _put(bound, at, values)
 
 
 def _dosage_blocks(
