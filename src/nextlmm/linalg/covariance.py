@@ -68,8 +68,8 @@ class CovarianceFactor(ABC):
         return self.matmul(np.eye(self.n))
 
 
-class Covariance(ABC):
-    """A symmetric positive semidefinite matrix K with mean diagonal 1."""
+class SymmetricOperator(ABC):
+    """A symmetric positive semidefinite matrix K with mean diagonal 1, known by its products."""
 
     @property
     @abstractmethod
@@ -87,6 +87,10 @@ class Covariance(ABC):
     @abstractmethod
     def to_dense(self) -> FloatArray:
         """K as an (n, n) array; for tests and small matrices."""
+
+
+class Covariance(SymmetricOperator):
+    """A matrix K that can be factored together with a multiple of the identity."""
 
     @abstractmethod
     def factor(self, weight: float) -> CovarianceFactor:
