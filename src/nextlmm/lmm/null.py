@@ -1,7 +1,7 @@
 """The null model: heritability and variance components of a trait without any variant."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from scipy.special import expit
@@ -43,6 +43,8 @@ class NullModel:
     beta, beta_se : (c,) covariate effects in trait units per covariate unit.
     profile : (h2, log-likelihood) wherever it was evaluated, ascending.
     warnings : sentences for the user.
+    h2_mc_error : Monte-Carlo standard error of h2, on top of ``h2_se``, where the likelihood was
+        estimated with random vectors; None where it was computed.
     """
 
     method: Method
@@ -63,6 +65,7 @@ class NullModel:
     beta_se: FloatArray
     profile: tuple[tuple[float, float], ...]
     warnings: tuple[str, ...]
+    h2_mc_error: float | None = None
 
     def __repr__(self) -> str:
         error = "" if self.h2_se is None else f" (se {self.h2_se:.4f})"
@@ -73,16 +76,76 @@ class NullModel:
         )
 
 
-class _Profile:
-    """Both log-likelihoods along t = log(h2 / (1 - h2)), each factor used once and dropped."""
+class TraitFit(Protocol):
+    """What is known of a trait at one h2; fields as in ``likelihood.WhitenedTrait``."""
 
-    def __init__(self, y: FloatArray, design: Design, covariance: Covariance) -> None:
-        self._y, self._design, self._covariance = y, design, covariance
-        self._values: dict[float, tuple[float, float]] = {}
+    @property
+    def h2(self) -> float:
+        """The weight of K."""
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+
+    @property
+    def n_covariates(self) -> int:
+        """Number of covariates."""
+
+    @property
+    def ypy(self) -> float:
+        """y'Py, in squared trait units."""
+
+    @property
+    def effect(self) -> FloatArray:
+        """(c,) effects of the covariates."""
+
+    @property
+    def effect_scale(self) -> FloatArray:
+        """(c,) their standard errors, over sigma."""
+
+    @property
+    def log_likelihood_reml(self) -> float:
+        """Restricted log-likelihood."""
+
+    @property
+    def log_likelihood_ml(self) -> float:
+        """Log-likelihood."""
+
+
+class Likelihood(Protocol):
+    """A trait, covariates and K, as a function of h2, however it is computed."""
+
+    def log_likelihoods(self, h2: float) -> tuple[float, float]:
+        """REML and ML at ``h2``, smooth functions of log(h2 / (1 - h2))."""
+
+    def fit(self, h2: float) -> TraitFit:
+        """All that is known at ``h2``, with the same log-likelihoods."""
+
+
+@dataclass(frozen=True, eq=False)
+class FactoredLikelihood:
+    """The likelihood by one factor of Sigma for each h2."""
+
+    y: FloatArray
+    design: Design
+    covariance: Covariance
+
+    def log_likelihoods(self, h2: float) -> tuple[float, float]:
+        """REML and ML."""
+        fit = self.fit(h2)
+        return fit.log_likelihood_reml, fit.log_likelihood_ml
 
     def fit(self, h2: float) -> WhitenedTrait:
-        factor = self._covariance.factor(weight=h2)
-        return whiten_trait(factor, self._y, self._design, h2=h2)
+        """The trait, whitened; the factor is used once and dropped."""
+        return whiten_trait(self.covariance.factor(weight=h2), self.y, self.design, h2=h2)
+
+
+class _Profile:
+    """Both log-likelihoods along t = log(h2 / (1 - h2)), each computed once."""
+
+    def __init__(self, likelihood: Likelihood) -> None:
+        self._likelihood = likelihood
+        self._values: dict[float, tuple[float, float]] = {}
 
     def reml(self, t: float) -> float:
         return self._both(t)[0]
@@ -95,8 +158,7 @@ class _Profile:
 
     def _both(self, t: float) -> tuple[float, float]:
         if t not in self._values:
-            fit = self.fit(float(expit(t)))
-            self._values[t] = (fit.log_likelihood_reml, fit.log_likelihood_ml)
+            self._values[t] = self._likelihood.log_likelihoods(float(expit(t)))
         return self._values[t]
 
 
@@ -132,25 +194,28 @@ def fit_null(
         derivatives; the standard error is -1 / (second derivative) carried over to h2.
     """
     design = make_design(covariates)
-    y = checked_trait(y, design)
+    likelihood = FactoredLikelihood(checked_trait(y, design), design, covariance)
     if h2 is not None:
-        if not 0.0 <= h2 < 1.0:
-            raise UsageError(f"h2 is {h2}; expected a heritability of at least 0 and below 1")
-        return _given(_Profile(y, design, covariance), method, h2)
+        return null_at(likelihood, method, h2)
     if method == "he":
         raise UsageError('method "he" got no h2; expected the estimate of haseman_elston')
-    return _estimated(_Profile(y, design, covariance), method)
+    return search_null(likelihood, method)
 
 
-def _given(profile: _Profile, method: Method, h2: float) -> NullModel:
-    fit = profile.fit(h2)
+def null_at(likelihood: Likelihood, method: Method, h2: float) -> NullModel:
+    """The null model at a given h2 in [0, 1), with ``method`` for its name; nothing is searched."""
+    if not 0.0 <= h2 < 1.0:
+        raise UsageError(f"h2 is {h2}; expected a heritability of at least 0 and below 1")
+    fit = likelihood.fit(h2)
     return _null_model(fit, method, h2_reml=h2, h2_ml=h2, profile=((h2, _chosen(fit, method)),))
 
 
-def _estimated(profile: _Profile, method: Method) -> NullModel:
+def search_null(likelihood: Likelihood, method: Method) -> NullModel:
+    """The null model where the likelihood, REML unless ``method`` is "ml", is highest."""
+    profile = _Profile(likelihood)
     reml, ml = maximise(profile.reml), maximise(profile.ml)
     best, function = (ml, profile.ml) if method == "ml" else (reml, profile.reml)
-    fit = profile.fit(float(expit(best.t)))
+    fit = likelihood.fit(float(expit(best.t)))
     known = np.append(profile.positions(), best.t)
     low, high = crossings(function, best, DROP_95, known)
     points = tuple((float(expit(t)), function(t)) for t in profile.positions())
@@ -166,7 +231,7 @@ def _estimated(profile: _Profile, method: Method) -> NullModel:
 
 
 def _null_model(
-    fit: WhitenedTrait,
+    fit: TraitFit,
     method: Method,
     *,
     h2_reml: float,
@@ -203,7 +268,7 @@ def _null_model(
     )
 
 
-def _warnings(fit: WhitenedTrait, boundary: Boundary | None) -> tuple[str, ...]:
+def _warnings(fit: TraitFit, boundary: Boundary | None) -> tuple[str, ...]:
     if boundary is None:
         return ()
     return (
@@ -212,7 +277,7 @@ def _warnings(fit: WhitenedTrait, boundary: Boundary | None) -> tuple[str, ...]:
     )
 
 
-def _chosen(fit: WhitenedTrait, method: Method) -> float:
+def _chosen(fit: TraitFit, method: Method) -> float:
     return fit.log_likelihood_ml if method == "ml" else fit.log_likelihood_reml
 
 
