@@ -88,7 +88,7 @@ def test_dosages__more_than_one_chunk(tmp_path, rng):
 
 
 def test_genotype_counts__rows_longer_than_a_count_field(tmp_path, rng, monkeypatch):
-    monkeypatch.setattr("nextlmm.genotype.bed._COUNTED_BYTES", 3)
+    monkeypatch.setattr("nextlmm.genotype.packed._COUNTED_BYTES", 3)
     genotypes = random_calls(rng, 41, 7)
     counts = bed_source(tmp_path, genotypes).genotype_counts(np.arange(7))
     assert np.array_equal(counts.n_called, (~np.isnan(genotypes)).sum(axis=0))
