@@ -131,8 +131,8 @@ class PackedGenotypes:
         """
         values = _values_of_codes(mean, scale, shift).astype(dtype)
         width = 4 * self.packed.shape[1]
-        target = np.empty(len(values) * width, dtype) if out is None else out.reshape(-1)
-        target = target[: len(values) * width].reshape(len(values), -1, 4)
+        room = np.empty(len(values) * width, dtype) if out is None else out.reshape(-1)
+        target = room[: len(values) * width].reshape(len(values), width // 4, 4)
         step = max(1, min(_TABLES, _CHUNK_BYTES // (width // 4 or 1)))
         look_up = _by_row if width // 4 >= _LONG_ROW_BYTES else _together
         rows = self._rows(variants)
@@ -212,7 +212,8 @@ class PackedGenotypes:
             chosen[samples] = True
             if np.count_nonzero(chosen) != len(samples):
                 raise ValueError("genotypes can be counted over distinct samples only")
-        return _pack(np.where(chosen, 0, _NO_COPY).astype(np.uint8)[None])[0]
+        ignored = _pack(np.where(chosen, 0, _NO_COPY).astype(np.uint8)[None])
+        return ignored.reshape(-1)
 
     def _rows(self, variants: IndexArray | slice) -> PackedArray:
         if not isinstance(variants, slice):
@@ -257,7 +258,7 @@ def _repacked(packed: PackedArray, samples: IndexArray) -> PackedArray:
 
 def _pack(codes: NDArray[np.uint8]) -> PackedArray:
     """Four two-bit codes to a byte, (b, 4 w) to (b, w)."""
-    packed = codes[:, 0::4].copy()
+    packed: PackedArray = codes[:, 0::4].copy()
     for place in (1, 2, 3):
         packed |= codes[:, place::4] << np.uint8(2 * place)
     return packed

@@ -65,12 +65,12 @@ class PackedFile:
 
     def _read(self, first: int, rows: PackedArray) -> None:
         """Fill the rows with the variants from ``first`` on."""
-        target = memoryview(rows).cast("B")
+        target = rows.reshape(-1)
         done = 0
         try:
             with self._lock:
                 self._file.seek(BED_HEADER_BYTES + first * self.shape[1])
-                while done < len(target) and (count := self._file.readinto(target[done:])):
+                while done < len(target) and (count := self._file.readinto(target[done:].data)):
                     done += count
             size = os.fstat(self._file.fileno()).st_size
         except OSError as error:

@@ -1,0 +1,357 @@
+"""The relationship matrix as an operator: products straight from the genotypes, no n x n array.
+
+K = F F' n / tr(F F'), where the columns of F are the standardised dosages of :mod:`grm`, centred
+over the analysed samples.  K without a chromosome has the same F without its columns, and a trace
+of its own.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from threadpoolctl import ThreadpoolController
+
+from nextlmm.genotype.bed import BedSource
+from nextlmm.genotype.partition import chromosome_groups
+from nextlmm.genotype.source import GenotypeSource
+from nextlmm.genotype.summary import VariantSummary
+from nextlmm.linalg.covariance import SymmetricOperator
+from nextlmm.progress import Progress, Silent
+from nextlmm.relatedness.columns import (
+    Columns,
+    ColumnScaling,
+    PackedColumns,
+    SourceColumns,
+    block_size,
+    blocks_of,
+)
+from nextlmm.relatedness.grm import Scaling
+from nextlmm.relatedness.traces import Traces, column_moments, traces_of
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+# Genotypes are held in memory, packed, up to so many bytes, and read in every pass beyond.
+HELD_BYTES = 2 * 2**30
+# The variants are summed in so many parts, one after the other within a part, whatever the number
+# of threads: the order of a sum decides its last bits.
+_PARTS = 16
+_LARGEST_SUMS = 512 * 2**20  # bytes of all parts' sums, beyond which there are fewer parts
+_WORTH_PACKING_ANEW = 0.75  # share of the samples below which the others are dropped from memory
+_LOADED_TOGETHER = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class RelationshipOperator(SymmetricOperator):
+    """K by its products, for all variants or without a chromosome; see `relationship_operator`.
+
+    Attributes
+    ----------
+    chromosomes : names as first spelled, in the order of first appearance; spellings of one
+        chromosome are one.  ``left_out`` counts in them, and is -1 where nothing is left out.
+    columns : F, whose rows may hold more samples than are analysed.
+    rows : (n,) the row of each analysed sample.
+    label : (m,) chromosome of each column.
+    squares : (m,) sum of squares of each column over the analysed samples.
+    traces : of F F' with and without each chromosome.
+    """
+
+    chromosomes: tuple[str, ...]
+    columns: Columns
+    rows: IndexArray
+    label: IndexArray
+    squares: FloatArray
+    traces: Traces
+
+    def __repr__(self) -> str:
+        return (
+            f"<relationships of {self.n:,} samples by {self.n_variants:,} variants on "
+            f"{len(self.chromosomes):,} chromosomes>"
+        )
+
+    @property
+    def n(self) -> int:
+        """Number of analysed samples."""
+        return len(self.rows)
+
+    @property
+    def n_variants(self) -> int:
+        """Variants that vary and are used."""
+        return len(self.label)
+
+    def matmul(
+        self,
+        x: FloatArray,
+        left_out: NDArray[np.intp] | None = None,
+        *,
+        dtype: DTypeLike = np.float64,
+    ) -> FloatArray:
+        """K x, each column with the K of its own left-out chromosome; one pass over the genotypes.
+
+        Parameters
+        ----------
+        x : (n,) or (n, k).
+        left_out : (k,) positions in ``chromosomes``, -1 for none; none for all columns if None.
+        dtype : precision of the products, float32 or float64; the result is float64.
+
+        Returns
+        -------
+        Of the shape of x.  The same bytes on any number of threads.  In single precision its error
+        is of the order of ``1e-7 sqrt(n) |F|' |F| |x|``, that is some 1e-6 of its norm.
+
+        Raises
+        ------
+        VariantError
+            If nothing varies once a chromosome is left out.
+        FormatError
+            If the genotypes are in a file that has become shorter.
+
+        Cost: 4 n m k operations, and decoding n m genotypes.
+        """
+        block = x.reshape(self.n, -1)
+        left = _left_out(left_out, block.shape[1], len(self.chromosomes))
+        traces = self.traces.of(left)
+        centred = block - block.mean(axis=0)
+        # By powers of two, hence exactly, into the range of single precision.
+        exponent = np.frexp(np.abs(centred).max(axis=0, initial=0.0))[1]
+        rows = np.zeros((block.shape[1], self.columns.n_rows), dtype)
+        rows[:, self.rows] = np.ldexp(centred, -exponent).T
+
+        def product(part: slice) -> NDArray[Any]:
+            total = np.zeros_like(rows)
+            added = np.empty_like(rows)
+            work = self.columns.workspace(dtype)
+            for at in blocks_of(part.start, part.stop, block_size(self.columns.n_rows)):
+                is_absent = self.label[at] == left[:, None]
+                if is_absent.all():
+                    continue
+                f = self.columns.block(at, dtype, out=work)
+                inner = rows @ f
+                inner[is_absent] = 0.0
+                total += np.matmul(inner, f.T, out=added)
+            return total
+
+        summed = self._sum_of_parts(product, rows.nbytes, rows.shape)
+        result = summed[:, self.rows].T
+        result -= result.mean(axis=0)
+        result *= np.ldexp(self.n / traces, exponent)
+        return np.ascontiguousarray(result).reshape(x.shape)
+
+    def diagonal(self, left_out: int = -1) -> FloatArray:
+        """Diagonal of K, (n,), without a chromosome if one is given.
+
+        Cost: one pass over the genotypes.
+        """
+        left = _left_out(np.array([left_out]), 1, len(self.chromosomes))
+        trace = self.traces.of(left)[0]
+        is_used = self.label != left[0]
+
+        def squares(part: slice) -> NDArray[Any]:
+            total = np.zeros(self.columns.n_rows)
+            work = self.columns.workspace(np.float64)
+            for at in blocks_of(part.start, part.stop, block_size(self.columns.n_rows)):
+                f = self.columns.block(at, np.float64, out=work)
+                total += np.square(f, out=f) @ is_used[at].astype(np.float64)
+            return total
+
+        shape = (self.columns.n_rows,)
+        total = self._sum_of_parts(squares, 8 * self.columns.n_rows, shape)
+        return np.asarray(total[self.rows] * (self.n / trace))
+
+    def to_dense(self, left_out: int = -1) -> FloatArray:
+        """K as an (n, n) array; for tests and small matrices.
+
+        Cost: n^2 m operations, and two (n, n) arrays.
+        """
+        left = _left_out(np.array([left_out]), 1, len(self.chromosomes))
+        trace = self.traces.of(left)[0]
+        total = np.zeros((self.n, self.n))
+        for at in blocks_of(0, self.n_variants, block_size(self.columns.n_rows)):
+            f = self.columns.block(at)[self.rows][:, self.label[at] != left[0]]
+            total += f @ f.T
+        return np.asarray(total * (self.n / trace))
+
+    def without(self, chromosome: int) -> SymmetricOperator:
+        """K without the variants of a chromosome, as an operator of its own."""
+        self.traces.of(_left_out(np.array([chromosome]), 1, len(self.chromosomes)))
+        return LeftOutOperator(self, chromosome)
+
+    def thinned(self, count: int, seed: int) -> "RelationshipOperator":
+        """K of at most ``count`` of the variants, in memory.
+
+        The variants, chromosome by chromosome, are cut into ``count`` equal stretches, and one is
+        drawn from each.
+
+        Cost: reading those variants.
+        """
+        if count < 1:
+            raise ValueError(f"a relationship matrix needs at least one variant, not {count}")
+        index = np.arange(self.n_variants)
+        if count < self.n_variants:
+            borders = np.linspace(0, self.n_variants, count + 1).astype(np.intp)
+            drawn = np.random.default_rng(seed).integers(borders[:-1], borders[1:])
+            index = np.sort(np.argsort(self.label, kind="stable")[drawn])
+        return self._of_columns(index)
+
+    def packed_in(self, order: IndexArray) -> Columns:
+        """F with the analysed samples in the given order, in memory, so that K = F F' exactly.
+
+        Parameters
+        ----------
+        order : (n,) a permutation of the analysed samples.
+
+        Cost: one pass over the genotypes; memory is n m / 4 bytes for packed genotypes.
+        """
+        factor = float(np.sqrt(self.n / self.traces.of(np.array([-1]))[0]))
+        columns = self.columns.rescaled(factor)
+        every = np.arange(self.n_variants)
+        if isinstance(columns, PackedColumns):
+            return columns.packed_anew(every, self.rows[order])
+        if isinstance(columns, SourceColumns):
+            samples = columns.samples[self.rows[order]]
+            return SourceColumns(columns.source, columns.variants, samples, columns.scaling)
+        raise TypeError(f"cannot bring {columns!r} into an order")
+
+    def _of_columns(self, index: IndexArray) -> "RelationshipOperator":
+        label, squares = self.label[index], self.squares[index]
+        traces = traces_of(squares, label, len(self.chromosomes))
+        columns = self.columns.take(index)
+        return RelationshipOperator(self.chromosomes, columns, self.rows, label, squares, traces)
+
+    def _sum_of_parts(
+        self, part_sum: Callable[[slice], NDArray[Any]], nbytes: int, shape: tuple[int, ...]
+    ) -> FloatArray:
+        """The sum over all columns in double precision, the parts added in their order."""
+        n_blocks = -(-self.n_variants // block_size(self.columns.n_rows))
+        n_parts = max(1, min(_PARTS, n_blocks, _LARGEST_SUMS // (nbytes or 1)))
+        borders = np.linspace(0, self.n_variants, n_parts + 1).astype(np.intp)
+        parts = [slice(int(start), int(stop)) for start, stop in pairwise(borders)]
+        total = np.zeros(shape)
+        blas = ThreadpoolController().select(user_api="blas")
+        threads = max((pool["num_threads"] for pool in blas.info()), default=os.cpu_count() or 1)
+        with blas.limit(limits=1):
+            if threads == 1 or n_parts == 1:
+                for part in parts:
+                    total += part_sum(part)
+                return total
+            with ThreadPoolExecutor(min(threads, n_parts)) as pool:
+                for value in pool.map(part_sum, parts):
+                    total += value
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOutOperator(SymmetricOperator):
+    """K without the variants of one chromosome."""
+
+    operator: RelationshipOperator
+    chromosome: int
+
+    def __repr__(self) -> str:
+        name = self.operator.chromosomes[self.chromosome]
+        return f"<{self.operator!r} without chromosome {name}>"
+
+    @property
+    def n(self) -> int:
+        """Number of analysed samples."""
+        return self.operator.n
+
+    def matmul(self, x: FloatArray, *, dtype: DTypeLike = np.float64) -> FloatArray:
+        """K x; see `RelationshipOperator.matmul`."""
+        k = 1 if x.ndim == 1 else x.shape[1]
+        return self.operator.matmul(x, np.full(k, self.chromosome), dtype=dtype)
+
+    def diagonal(self) -> FloatArray:
+        """Diagonal of K, (n,)."""
+        return self.operator.diagonal(self.chromosome)
+
+    def to_dense(self) -> FloatArray:
+        """K as an (n, n) array; for tests and small matrices."""
+        return self.operator.to_dense(self.chromosome)
+
+
+def relationship_operator(
+    source: GenotypeSource,
+    variants: IndexArray,
+    scaling: Scaling,
+    samples: IndexArray,
+    summary: VariantSummary,
+    *,
+    held_bytes: int = HELD_BYTES,
+    progress: Progress | None = None,
+) -> RelationshipOperator:
+    """K over ``variants``, rows and columns in the order of ``samples``, without forming it.
+
+    Equal to `relationship_matrix` and `leave_one_out` up to rounding.
+
+    Parameters
+    ----------
+    source : the genotypes.
+    variants : positions of the variants; those that do not vary are left away.
+    scaling : how dosages are standardised, of all variants of the source.
+    samples : positions of the n analysed samples, distinct, in any order.
+    summary : of all variants of the source over ``samples``.
+    held_bytes : packed genotypes are copied into memory if they need no more than this, and read
+        from their file in every pass otherwise; no result depends on it but in rounding.
+    progress : told of the variants done.
+
+    Raises
+    ------
+    VariantError
+        If no variant varies among the samples.
+
+    Cost: one read of the genotypes if they are held, else nothing.
+    """
+    groups = chromosome_groups(variants, source.variants.chromosome)
+    chromosome = np.full(len(source.variants), -1)
+    for number, group in enumerate(groups.values()):
+        chromosome[group] = number
+    used = variants[scaling.scale[variants] > 0.0]
+    label = chromosome[used]
+    mean, squares = column_moments(used, scaling, summary, len(samples))
+    traces = traces_of(squares, label, len(groups))
+    traces.of(np.array([-1]))
+    how = ColumnScaling(scaling.mean[used], scaling.scale[used], mean)
+    listener = progress or Silent()
+    columns: Columns = SourceColumns(source, used, samples, how)
+    rows = np.arange(len(samples))
+    if isinstance(source, BedSource):
+        columns, rows = _packed_columns(source, used, samples, how, held_bytes)
+    listener.advance(len(used))
+    return RelationshipOperator(tuple(groups), columns, rows, label, squares, traces)
+
+
+def _packed_columns(
+    source: BedSource,
+    variants: IndexArray,
+    samples: IndexArray,
+    scaling: ColumnScaling,
+    held_bytes: int,
+) -> tuple[PackedColumns, IndexArray]:
+    """Columns of a .bed file, held in memory if they fit, and the rows of the samples in them."""
+    columns = PackedColumns(source.genotypes, variants, scaling)
+    every, n_all = np.arange(len(variants)), len(source.samples)
+    is_sparse = len(samples) < _WORTH_PACKING_ANEW * n_all
+    n_held = len(samples) if is_sparse else n_all
+    if len(variants) * -(-n_held // 4) > held_bytes:
+        return columns, samples
+    if is_sparse:
+        return columns.packed_anew(every, samples), np.arange(len(samples))
+    return columns.packed_anew(every, None), samples
+
+
+def _left_out(left_out: NDArray[np.intp] | None, k: int, n_chromosomes: int) -> NDArray[np.intp]:
+    """``left_out`` checked, (k,)."""
+    if left_out is None:
+        return np.full(k, -1)
+    if left_out.shape != (k,) or (left_out < -1).any() or (left_out >= n_chromosomes).any():
+        raise ValueError(
+            f"expected {k} chromosomes to leave out, numbered from 0 to {n_chromosomes - 1} or -1 "
+            f"for none, not {left_out}"
+        )
+    return left_out
