@@ -109,7 +109,7 @@ def test_samples_without_calls__finds_them_among_those_asked_for(rng):
     source = array_source(dosage, variants=source.variants)
     rows = np.array([5, 3, 11, 2, 8])
     scaling, total = build(source, rows, "standardized")
-    assert samples_without_calls(source, EVERY, scaling, rows, total).tolist() == [5, 2]
+    assert samples_without_calls(source, EVERY, scaling, rows).tolist() == [5, 2]
 
 
 def test_samples_without_calls__a_sample_at_every_mean_is_not_one():
@@ -118,7 +118,7 @@ def test_samples_without_calls__a_sample_at_every_mean_is_not_one():
     scaling = variant_scaling(summarise_variants(source), "standardized")
     total = relationship_sum(source, np.arange(2), scaling, rows)
     assert (total.values.diagonal() == 0.0).tolist() == [False, True, False, True]
-    assert samples_without_calls(source, np.arange(2), scaling, rows, total).tolist() == [3]
+    assert samples_without_calls(source, np.arange(2), scaling, rows).tolist() == [3]
 
 
 def test_values__print_as_one_line(rng):

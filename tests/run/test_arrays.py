@@ -141,8 +141,8 @@ def test_associate__an_offset_of_the_trait_changes_nothing(cohort):
 
 
 def test_model__refuses_what_the_options_refuse():
-    with pytest.raises(UsageError, match="must be one of hodlr, dense"):
-        Model(mode="exact")
+    with pytest.raises(UsageError, match="must be one of exact, hodlr, dense"):
+        Model(mode="precise")
 
 
 def test_package__names_are_all_there():

@@ -48,12 +48,15 @@ def test_a_single_trait_may_be_a_string() -> None:
     ("changes", "names"),
     [
         ({}, []),
-        ({"rank": 8, "kl_tolerance": 0.1}, []),
+        ({"mode": "hodlr", "rank": 8, "kl_tolerance": 0.1}, []),
+        ({"mode": "hodlr", "route": "plain"}, ["route"]),
+        ({"rank": 8, "kl_tolerance": 0.1}, ["rank", "kl-tolerance"]),
+        ({"route": "hodlr"}, []),
         ({"mode": "dense"}, []),
         ({"mode": "dense", "rank": 8, "kl_tolerance": 0.1}, ["rank", "kl-tolerance"]),
     ],
 )
-def test_without_effect__names_what_dense_mode_ignores(
+def test_without_effect__names_what_a_mode_ignores(
     changes: dict[str, Any], names: list[str]
 ) -> None:
     sentences = make(**changes).without_effect
@@ -68,7 +71,7 @@ def test_without_effect__names_what_dense_mode_ignores(
         ({"keep": 3}, "Option keep is 3"),
         ({"trait": ("a", "a")}, "Option trait names 'a' twice"),
         ({"trait": ("",)}, "Option trait holds ''"),
-        ({"mode": "dens"}, "one of hodlr, dense; did you mean dense"),
+        ({"mode": "dens"}, "one of exact, hodlr, dense; did you mean dense"),
         ({"mode": 3}, "Option mode is 3"),
         ({"test": "Wald"}, "Option test is 'Wald'"),
         ({"hit_threshold": 0}, "above 0 and below 1"),
@@ -85,7 +88,10 @@ def test_without_effect__names_what_dense_mode_ignores(
         ({"leaf_size": 0}, "Option leaf-size is 0"),
         ({"threads": 0}, "Option threads is 0"),
         ({"seed": -1}, "Option seed is -1"),
-        ({"per_variant_h2": "always"}, "mode 'dense'"),
+        ({"per_variant_h2": "always", "mode": "hodlr"}, "mode 'dense'"),
+        ({"per_variant_h2": "always", "route": "plain"}, "route 'dense'"),
+        ({"z_tolerance": 0.0}, "Option z-tolerance is 0.0"),
+        ({"memory": 0}, "Option memory is 0"),
         ({"per_variant_h2": "hits", "method": "he"}, "method 'reml'"),
         ({"loco": False, "loco_h2": "per-chromosome"}, "LOCO is turned off"),
         ({"covar_name": "age"}, "by the option covar"),

@@ -173,8 +173,8 @@ def test_gwas__rescaled_trait_scales_beta_alone(cohort, files, tmp_path_factory)
 
 def test_gwas__block_size_and_threads_change_nothing(files, monkeypatch):
     first, _ = run(files, mode="dense")
-    monkeypatch.setattr("nextlmm.run.scan._BLOCK_ELEMENTS", 1)
-    monkeypatch.setattr("nextlmm.run.scan._SMALLEST_BLOCK", 7)
+    monkeypatch.setattr("nextlmm.run.problem._BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr("nextlmm.run.problem._SMALLEST_BLOCK", 7)
     second, _ = run(files, mode="dense", threads=1)
     np.testing.assert_allclose(
         numbers(second, COLUMNS), numbers(first, COLUMNS), rtol=1e-9, atol=1e-12

@@ -54,25 +54,32 @@ class ScanBound:
 
         The upper end is infinite where the bound does not exclude a perfect fit.
         """
-        q = score**2 / information
-        low = self._neg_log10_p(q * self.ratio_low)
-        high = self._neg_log10_p(np.minimum(q * self.ratio_high, self.ypy))
-        low = np.maximum(0.0, low * (1.0 - ROUNDING) - ROUNDING)
-        return low, high * (1.0 + ROUNDING) + ROUNDING
-
-    def _neg_log10_p(self, explained: FloatArray) -> FloatArray:
+        q = score**2 / information / self.ypy
         n = len(self.py)
-        share = explained / self.ypy
-        result = np.full(share.shape, np.inf)
-        some = ~(share >= 1.0)  # NaN is among them and stays NaN
-        part = share[some]
-        if self.test == "lrt":
-            result[some] = neg_log10_chi2_sf(-n * np.log1p(-part))
-        elif self.test == "score":
-            result[some] = neg_log10_f_sf(n * part, self.df)
-        else:
-            result[some] = neg_log10_f_sf(self.df * part / (1.0 - part), self.df)
-        return result
+        return widened(
+            log_p_of_share(self.test, q * self.ratio_low, n, self.df),
+            log_p_of_share(self.test, q * self.ratio_high, n, self.df),
+        )
+
+
+def widened(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Ends of an interval of -log10 p, (b,) each, with room for rounding."""
+    low = np.maximum(0.0, low * (1.0 - ROUNDING) - ROUNDING)
+    return low, high * (1.0 + ROUNDING) + ROUNDING
+
+
+def log_p_of_share(test: Test, share: FloatArray, n: int, df: int) -> FloatArray:
+    """-log10 p of variants, (b,), that explain a share of y'Py; infinite from a share of 1 on."""
+    result = np.full(share.shape, np.inf)
+    some = ~(share >= 1.0)  # NaN is among them and stays NaN
+    part = share[some]
+    if test == "lrt":
+        result[some] = neg_log10_chi2_sf(-n * np.log1p(-part))
+    elif test == "score":
+        result[some] = neg_log10_f_sf(n * part, df)
+    else:
+        result[some] = neg_log10_f_sf(df * part / (1.0 - part), df)
+    return result
 
 
 def scan_bound(

@@ -1,6 +1,6 @@
 """The genetic relationship matrix, summed over blocks of variants."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -49,6 +49,11 @@ class RelationshipSum:
     n_variants: int
     is_given: bool = False
 
+    def reordered(self, permutation: IndexArray) -> "RelationshipSum":
+        """The same sum with its samples in another order."""
+        values = np.asfortranarray(self.values[np.ix_(permutation, permutation)])
+        return replace(self, values=values)
+
     def __repr__(self) -> str:
         origin = "given" if self.is_given else f"of {self.n_variants:,} variants"
         return f"<relationships of {len(self.values):,} samples, {origin}>"
@@ -94,20 +99,16 @@ def relationship_sum(
 
 
 def samples_without_calls(
-    source: GenotypeSource,
-    variants: IndexArray,
-    scaling: Scaling,
-    samples: IndexArray,
-    total: RelationshipSum,
+    source: GenotypeSource, variants: IndexArray, scaling: Scaling, samples: IndexArray
 ) -> IndexArray:
     """Those of ``samples`` with no genotype at any of the varying ``variants``; see the sum's.
 
     Missing genotypes count as the mean, so that such a sample is related to nobody, itself
-    included.  Cost: nothing unless the diagonal of ``total`` has a zero; then the genotypes of
-    those samples are read once more.
+    included.  Cost: as many blocks of variants as it takes to see every sample called once, which
+    is one block unless a sample misses nearly everything.
     """
     used = variants[scaling.scale[variants] > 0.0]
-    suspects = samples[total.values.diagonal() == 0.0] if len(used) else samples[:0]
+    suspects = samples if len(used) else samples[:0]
     for at in range(0, len(used), _BLOCK):
         if not len(suspects):
             break

@@ -23,6 +23,9 @@ TEXT_WIDTH = 76
 EXACT = "exact matrix"
 """What a certificate says of how its divergence is known where there is none."""
 
+PRODUCTS = "exact model, by products with the genotypes"
+"""The same where the exact model was solved for without its matrix."""
+
 _ROUNDING = 1e-9
 _TESTS = {"wald": "Wald", "score": "score", "lrt": "likelihood-ratio"}
 
@@ -107,7 +110,7 @@ def _model(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> 
 
 def _matrix(trait: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     """What the matrix is in the end, which may be exact though a compression was asked for."""
-    if trait["mode"] == "dense":
+    if trait["mode"] != "hodlr":
         return "exact"
     levels, budget = trait["certificate"].get("ranks", []), trait["budget"]
     if len(levels) != 1 or levels[0]["rank_max"] is not None:
@@ -240,7 +243,9 @@ def _shorten(text: str, width: int) -> str:
 def _certificate(certificate: Mapping[str, Any], budget: Mapping[str, Any] | None) -> list[str]:
     """What the approximation cost, in words; every figure is one that the run measured."""
     if certificate["kl_how"] == EXACT:
-        return ["exact matrix: nothing was approximated"]
+        return ["exact matrix: nothing was approximated", *_plan(certificate)]
+    if certificate["kl_how"] == PRODUCTS:
+        return [*_solved(certificate), *_plan(certificate)]
     lines = [f"{_divergence(certificate)} from the exact model ({certificate['kl_how']})"]
     scan = certificate.get("kl_scan_max")
     if scan is not None and scan > max(certificate["kl"], _ROUNDING):
@@ -253,6 +258,46 @@ def _certificate(certificate: Mapping[str, Any], budget: Mapping[str, Any] | Non
             f"here {certificate['h2_exact'] + certificate['h2_error']:.4f}"
         )
     return [*lines, _storage(certificate["bytes"], certificate["bytes_dense"])]
+
+
+def _solved(certificate: Mapping[str, Any]) -> list[str]:
+    """What is certain of a run that solved for the exact model without its matrix."""
+    lines = [
+        f"exact model: every score within {real_up(certificate['z_error_max'])} standard "
+        f"deviations ({count(certificate['iterations'], 'iteration')}, relative residual "
+        f"{exponent(certificate['relative_residual'])})"
+    ]
+    if certificate["refined"]:
+        lines.append(
+            f"chi-square of {count(certificate['refined'], 'variant')} solved for, within "
+            f"{_percent(certificate['chi2_error_refined'])}"
+        )
+    if certificate["chi2_error_predicted"] is not None:
+        lines.append(
+            f"chi-square of the others predicted, within "
+            f"{_percent(certificate['chi2_error_predicted'])} by an audit of "
+            f"{certificate['audited']:,} (largest error seen "
+            f"{_percent(certificate['audit_largest'])})"
+        )
+    probes = count(certificate["h2_probes"], "probe")
+    lines.append(
+        f"h2 by Monte Carlo: error {real_up(certificate['h2_monte_carlo_error'])}, "
+        f"{real_up(certificate['h2_monte_carlo_share'])} of its standard error ({probes})"
+    )
+    return lines
+
+
+def _plan(certificate: Mapping[str, Any]) -> list[str]:
+    """Which route a run of the exact model took, and why."""
+    plan = certificate.get("plan")
+    if plan is None:
+        return []
+    expected = f"{duration(plan['predicted_seconds'])} and {size(round(plan['predicted_bytes']))}"
+    return [f"route {plan['route']}: {plan['reason']}; expected {expected}"]
+
+
+def _percent(share: float) -> str:
+    return f"{real_up(100.0 * share)} %"
 
 
 def _divergence(certificate: Mapping[str, Any]) -> str:

@@ -19,6 +19,8 @@ def real(value: float, digits: int = 3) -> str:
 
 def real_up(value: float, digits: int = 2) -> str:
     """A bound: ``value`` rounded up, so that what is printed still holds."""
+    if value == 0.0:
+        return "0"
     unit = 10.0 ** (math.floor(math.log10(value)) - digits + 1)
     return real(math.ceil(value / unit) * unit, digits)
 

@@ -23,7 +23,7 @@ from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import VariantSummary, summarise_variants
 from nextlmm.genotype.tables import VariantTable, string_array
 from nextlmm.progress import Progress
-from nextlmm.relatedness.grm import RelationshipSum, variant_scaling
+from nextlmm.relatedness.grm import variant_scaling
 from nextlmm.run.analysis import Analysis, analyse
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem, Relating, make_problem
@@ -82,7 +82,7 @@ def associate(
     if k is None:
         loco = chosen.loco and chromosome is not None
         relating = Relating(chosen.grm_weighting, loco)
-        problem = make_problem(source, cohort, selection, summary, relating, progress=progress)
+        problem = make_problem(source, cohort, selection, summary, relating)
     else:
         loco = False
         problem = _given_matrix(source, cohort, summary, _square(k, len(source.samples)))
@@ -219,5 +219,5 @@ def _given_matrix(
         variants=everything,
         summary=summary,
         scaling=variant_scaling(summary, "standardized"),
-        total=RelationshipSum(np.asfortranarray(k[chosen]), len(everything), is_given=True),
+        given=np.asfortranarray(k[chosen]),
     )

@@ -7,9 +7,8 @@ from nextlmm.assoc.scan import Test
 from nextlmm.linalg.hodlr_build import Budget
 from nextlmm.lmm.null import Method
 from nextlmm.relatedness.grm import Weighting
-from nextlmm.run.options import DEFAULT_KL_TOLERANCE, GwasOptions
+from nextlmm.run.options import DEFAULT_KL_TOLERANCE, GwasOptions, Mode, Route
 
-Mode = Literal["hodlr", "dense"]
 PerVariantH2 = Literal["never", "hits", "always"]
 LocoH2 = Literal["shared", "per-chromosome"]
 
@@ -24,7 +23,7 @@ class Model:
         As ``GwasOptions`` does.
     """
 
-    mode: Mode = "hodlr"
+    mode: Mode = "exact"
     test: Test = "wald"
     method: Method = "reml"
     per_variant_h2: PerVariantH2 = "never"
@@ -32,6 +31,9 @@ class Model:
     loco: bool = True
     loco_h2: LocoH2 = "shared"
     grm_weighting: Weighting = "standardized"
+    route: Route = "auto"
+    z_tolerance: float = 1e-3
+    memory: float | None = None
     kl_tolerance: float | None = None
     rank: int | None = None
     leaf_size: int = 128
@@ -50,7 +52,7 @@ class Model:
     @property
     def budget(self) -> Budget | None:
         """What the compression may cost; None where the matrix stays exact."""
-        if self.mode == "dense":
+        if self.mode != "hodlr":
             return None
         if self.rank is None and self.kl_tolerance is None:
             return Budget(kl=DEFAULT_KL_TOLERANCE)

@@ -19,7 +19,8 @@ from cyclopts import Group, Parameter, Token
 
 from nextlmm.errors import UsageError
 
-Mode = Literal["hodlr", "dense"]
+Mode = Literal["exact", "hodlr", "dense"]
+Route = Literal["auto", "dense", "hodlr", "components", "plain"]
 GrmWeighting = Literal["standardized", "centered"]
 Test = Literal["wald", "score", "lrt"]
 Method = Literal["reml", "ml", "he"]
@@ -84,8 +85,9 @@ class GwasOptions:
         Covariates to use, by name, separated by spaces or commas. All columns of the file unless
         given.
     mode
-        Form of the relationship matrix: hodlr compresses it and certifies how close the model
-        is to the exact one, dense keeps it exact.
+        Form of the model: exact gives the exact model's answers, certified, by whichever route is
+        cheapest; hodlr compresses the relationship matrix and certifies how close the model is to
+        the exact one; dense keeps the matrix as a square array.
     test
         Test of a variant. The Wald test uses the heritability of --method; score and likelihood
         ratio compare likelihoods and use the ML estimate, as GEMMA does. Effects and standard
@@ -102,6 +104,12 @@ class GwasOptions:
         Test a variant against relationships computed without its own chromosome.
     loco_h2
         One heritability for all chromosomes, or one for each as FaST-LMM and GCTA estimate.
+    route
+        How exact mode computes: with a square matrix (dense), or by products with the genotypes,
+        preconditioned by a hierarchical factor (hodlr), by dominant components and blocks of
+        relatives (components), or not at all (plain). The run chooses and says why unless told.
+    z_tolerance
+        Largest error that exact mode leaves in the score of any variant, in standard deviations.
     grm_weighting
         Weight of a variant in the relationship matrix: standardized divides by its standard
         deviation, centered does not.
@@ -127,6 +135,8 @@ class GwasOptions:
         Use only the variants listed in this file, one identifier per line.
     exclude
         Leave out the variants listed in this file.
+    memory
+        Memory for large arrays, in GiB. Half of the machine's unless given.
     threads
         Processor cores to use. All of them unless given.
     seed
@@ -147,7 +157,7 @@ class GwasOptions:
     covar: Annotated[str | None, Parameter(group=_FILES, alias="--covarFile")] = None
     covar_name: Annotated[tuple[str, ...], _names("--covarCol", "--covarColList")] = ()
 
-    mode: Annotated[Mode, Parameter(group=_MODEL)] = "hodlr"
+    mode: Annotated[Mode, Parameter(group=_MODEL)] = "exact"
     test: Annotated[Test, Parameter(group=_MODEL)] = "wald"
     method: Annotated[Method, Parameter(group=_MODEL)] = "reml"
     per_variant_h2: Annotated[PerVariantH2, Parameter(group=_MODEL)] = "never"
@@ -155,6 +165,8 @@ class GwasOptions:
 
     loco: Annotated[bool, Parameter(group=_MATRIX)] = True
     loco_h2: Annotated[LocoH2, Parameter(group=_MATRIX)] = "shared"
+    route: Annotated[Route, Parameter(group=_MATRIX)] = "auto"
+    z_tolerance: Annotated[float, Parameter(group=_MATRIX)] = 1e-3
     grm_weighting: Annotated[GrmWeighting, Parameter(group=_MATRIX)] = "standardized"
     kl_tolerance: Annotated[float | None, Parameter(group=_MATRIX)] = None
     rank: Annotated[int | None, _number(_MATRIX)] = None
@@ -167,6 +179,7 @@ class GwasOptions:
     extract: Annotated[str | None, Parameter(group=_FILTERS)] = None
     exclude: Annotated[str | None, Parameter(group=_FILTERS)] = None
 
+    memory: Annotated[float | None, Parameter(group=_RUN)] = None
     threads: Annotated[int | None, _number(_RUN)] = None
     seed: Annotated[int, _number(_RUN)] = 0
     plots: Annotated[bool, Parameter(group=_RUN)] = True
@@ -185,14 +198,19 @@ class GwasOptions:
     @property
     def without_effect(self) -> tuple[str, ...]:
         """Return a sentence for every option that was given and that this run does not use."""
-        if self.mode != "dense":
-            return ()
-        given = [name for name in ("rank", "kl_tolerance") if getattr(self, name) is not None]
-        return tuple(
-            f"{_option(name)} has no effect: it steers the compression, and dense mode does not "
-            "compress."
+        steering = ("rank", "kl_tolerance") if self.mode != "hodlr" else ()
+        given = [name for name in steering if getattr(self, name) is not None]
+        sentences = [
+            f"{_option(name)} has no effect: it steers the compression, and {self.mode} mode does "
+            "not compress."
             for name in given
-        )
+        ]
+        if self.mode != "exact" and self.route != "auto":
+            sentences.append(
+                f"Option route has no effect: only exact mode has routes, and the mode is "
+                f"{self.mode}."
+            )
+        return tuple(sentences)
 
     def to_arguments(self) -> list[str]:
         """Return the arguments of ``nextlmm gwas`` for these options, leaving out defaults."""
@@ -306,6 +324,8 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 def _check_numbers(options: GwasOptions) -> None:
     _check_real(options, "hit_threshold", "above 0 and below 1", lambda x: 0 < x < 1)
+    _check_real(options, "z_tolerance", "above 0 and at most 0.1", lambda x: 0 < x <= 0.1)
+    _check_real(options, "memory", "above 0", lambda x: x > 0)
     _check_real(options, "kl_tolerance", "above 0", lambda x: x > 0)
     _check_real(options, "maf", "between 0 and 0.5", lambda x: 0 <= x <= 0.5)
     _check_real(options, "max_missing", "between 0 and 1", lambda x: 0 <= x <= 1)
@@ -349,6 +369,11 @@ def _check_combinations(options: GwasOptions) -> None:
         raise UsageError(
             "Option per-variant-h2 'always' needs the exact matrix, because every variant has its "
             "own covariance; choose mode 'dense', or per-variant-h2 'hits'."
+        )
+    if options.per_variant_h2 == "always" and options.route not in ("auto", "dense"):
+        raise UsageError(
+            f"Option per-variant-h2 'always' needs the eigenvectors of a square matrix, but the "
+            f"route is {options.route!r}; choose route 'dense', or per-variant-h2 'hits'."
         )
     if options.method == "he" and options.per_variant_h2 != "never":
         raise UsageError(

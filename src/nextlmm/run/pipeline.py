@@ -161,11 +161,10 @@ def _run_trait(
     with watch.stage("variant summary"):
         summary = summarise_variants(source, cohort.analysed, progress=listener)
         selection = select_variants(source.variants, summary, len(cohort), variant_filter)
-    with watch.stage("relationship matrix"):
         relating = Relating(model.grm_weighting, model.loco)
-        problem = make_problem(source, cohort, selection, summary, relating, progress=listener)
+        problem = make_problem(source, cohort, selection, summary, relating)
     analysis = analyse(problem, model, progress=listener, watch=watch)
-    return TraitResult(cohort, selection, problem.total.n_variants, analysis)
+    return TraitResult(cohort, selection, problem.n_related, analysis)
 
 
 def _input_paths(options: GwasOptions, source: GenotypeSource) -> dict[str, str]:

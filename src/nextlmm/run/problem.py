@@ -8,6 +8,7 @@ import numpy as np
 from nextlmm.cohort.align import Cohort
 from nextlmm.genotype.filters import VariantSelection
 from nextlmm.genotype.source import GenotypeSource
+from nextlmm.genotype.standardize import impute_mean
 from nextlmm.genotype.summary import VariantSummary, summarise_variants
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
@@ -22,8 +23,11 @@ from nextlmm.relatedness.grm import (
     variant_scaling,
 )
 from nextlmm.relatedness.loco import LeftOut, check_loco, leave_one_out
+from nextlmm.relatedness.operator import RelationshipOperator, relationship_operator
 
 _MOST_NAMES = 3
+_BLOCK_ELEMENTS = 1 << 20
+_SMALLEST_BLOCK = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +43,7 @@ class Problem:
     variants : (m,) positions of the variants to test, ascending.
     summary : all variants of the source over the analysed samples.
     scaling : how dosages enter the relationship matrix.
-    total : the sum over all variants in the relationship matrix, or a given matrix.
+    given : (n, n) a relationship matrix made elsewhere, None if it is to be made of the genotypes.
     warnings : sentences about the genotypes of the samples.
     """
 
@@ -50,7 +54,7 @@ class Problem:
     variants: IndexArray
     summary: VariantSummary
     scaling: Scaling
-    total: RelationshipSum
+    given: FloatArray | None = None
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -64,25 +68,64 @@ class Problem:
         """Number of samples."""
         return len(self.y)
 
+    @property
+    def n_related(self) -> int:
+        """Number of variants that vary and so enter the relationship matrix."""
+        return int(np.count_nonzero(self.scaling.scale[self.variants] > 0.0))
+
     def reordered(self, permutation: IndexArray) -> "Problem":
         """The same problem with its samples in another order; no result depends on it."""
-        values = np.asfortranarray(self.total.values[np.ix_(permutation, permutation)])
+        given = self.given
         return replace(
             self,
             samples=self.samples[permutation],
             y=self.y[permutation],
             covariates=self.covariates[permutation],
-            total=replace(self.total, values=values),
+            given=None if given is None else given[np.ix_(permutation, permutation)],
         )
 
-    def whole(self) -> FloatArray:
-        """K from all variants, a new (n, n) array."""
-        return relationship_matrix(self.total)
+    def dosage_blocks(self, variants: IndexArray) -> Iterator[tuple[IndexArray, FloatArray]]:
+        """Mean-imputed dosages (n, b), in blocks that take the same memory for every n."""
+        size = max(_SMALLEST_BLOCK, _BLOCK_ELEMENTS // self.n)
+        for at in range(0, len(variants), size):
+            yield variants[at : at + size], self.dosages(variants[at : at + size])
 
-    def leave_one_out(self, progress: Progress | None = None) -> Iterator[LeftOut]:
-        """K without each chromosome in turn, and the variants on it."""
+    def dosages(self, variants: IndexArray) -> FloatArray:
+        """Dosages (n, b) of some variants, missing ones at the variant's mean."""
+        dosage = self.source.dosages(variants, self.samples)
+        return impute_mean(dosage, self.summary.mean[variants])
+
+    def total(self, progress: Progress | None = None) -> RelationshipSum:
+        """The sum over all variants in the relationship matrix, or the given matrix.
+
+        Cost: n^2 m operations and an (n, n) array.
+        """
+        if self.given is not None:
+            return RelationshipSum(self.given, len(self.variants), is_given=True)
+        listener = progress or Silent()
+        listener.start("Relating the samples", len(self.variants))
+        total = relationship_sum(
+            self.source, self.variants, self.scaling, self.samples, progress=listener
+        )
+        listener.finish()
+        return total
+
+    def whole(self, progress: Progress | None = None) -> FloatArray:
+        """K from all variants, a new (n, n) array; n^2 m operations."""
+        return relationship_matrix(self.total(progress), overwrite=self.given is None)
+
+    def leave_one_out(
+        self, total: RelationshipSum, progress: Progress | None = None
+    ) -> Iterator[LeftOut]:
+        """K without each chromosome in turn, from ``total``, and the variants on it."""
         return leave_one_out(
-            self.source, self.variants, self.scaling, self.samples, self.total, progress=progress
+            self.source, self.variants, self.scaling, self.samples, total, progress=progress
+        )
+
+    def operator(self) -> RelationshipOperator:
+        """K, and K without each chromosome, as products with the genotypes; nothing is n x n."""
+        return relationship_operator(
+            self.source, self.variants, self.scaling, self.samples, self.summary
         )
 
 
@@ -100,10 +143,8 @@ def make_problem(
     selection: VariantSelection,
     summary: VariantSummary,
     relating: Relating,
-    *,
-    progress: Progress | None = None,
 ) -> Problem:
-    """Relate the analysed samples of a cohort by the selected variants.
+    """Put together what is to be solved for the analysed samples and the selected variants.
 
     Means and scales of the variants in the relationship matrix are those over all kept samples,
     so that the matrix of two traits differs in its samples only; it is centred over the analysed
@@ -114,19 +155,14 @@ def make_problem(
     VariantError
         If LOCO is wanted and all variants that vary lie on one chromosome.
 
-    Cost: a pass over the genotypes of the kept samples if they are more than the analysed ones, and
-    n^2 m operations.
+    Cost: a pass over the genotypes of the kept samples if they are more than the analysed ones.
     """
-    listener = progress or Silent()
     everyone = len(cohort.kept) == len(cohort)
     reference = summary if everyone else summarise_variants(source, cohort.kept)
     scaling = variant_scaling(reference, relating.weighting)
     if relating.loco:
         check_loco(source, selection.index, scaling)
-    listener.start("Relating the samples", len(selection.index))
-    total = relationship_sum(source, selection.index, scaling, cohort.analysed, progress=listener)
-    listener.finish()
-    uncalled = samples_without_calls(source, selection.index, scaling, cohort.analysed, total)
+    uncalled = samples_without_calls(source, selection.index, scaling, cohort.analysed)
     return Problem(
         source=source,
         samples=cohort.analysed,
@@ -135,7 +171,6 @@ def make_problem(
         variants=selection.index,
         summary=summary,
         scaling=scaling,
-        total=total,
         warnings=_uncalled_warning(source, uncalled, len(cohort)),
     )
 

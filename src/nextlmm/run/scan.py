@@ -1,45 +1,24 @@
 """Testing a set of variants with one fitted matrix, block by block."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nextlmm.assoc.bound import ROUNDING, ScanBound
 from nextlmm.assoc.per_variant import PerVariantModel, per_variant_block, per_variant_model
-from nextlmm.assoc.scan import AssociationBlock, ScanModel, scan_model, test_block
-from nextlmm.genotype.standardize import impute_mean
+from nextlmm.assoc.scan import ScanModel, scan_model, test_block
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.spectral import SpectralCovariance, spectral_covariance
 from nextlmm.progress import Progress
 from nextlmm.run.certificate import Certified, FactorCertificate, certify
+from nextlmm.run.columns import ScanColumns, joined, put_bound, replaced
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.solver import Fitted
 
-_BLOCK_ELEMENTS = 1 << 20
-_SMALLEST_BLOCK = 64
 _CHECKED_LOG_P = 3.0
 """Above this -log10 p the exact test is done as well, to bound the compressed one sharply."""
-
-
-@dataclass(frozen=True, eq=False)
-class ScanColumns:
-    """Results of some variants, all (m,), in the order of ``variants``.
-
-    ``log_p_low`` and ``log_p_high`` bound the -log10 p of the exact model; None if it was used.
-    """
-
-    variants: IndexArray
-    beta: FloatArray
-    standard_error: FloatArray
-    chi2: FloatArray
-    neg_log_10_p_value: FloatArray
-    h2: FloatArray
-    status: np.ndarray
-    log_p_low: FloatArray | None = None
-    log_p_high: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +63,13 @@ def _shared_h2_columns(
     progress: Progress,
 ) -> ScanColumns:
     blocks, bounds = [], []
-    for block, dosage in _dosage_blocks(problem, variants):
+    for block, dosage in problem.dosage_blocks(variants):
         result = test_block(model, dosage)
         blocks.append(result)
         if bound is not None:
             bounds.append(bound.interval(bound.py @ dosage, result.information))
         progress.advance(len(block))
-    columns = _join(variants, blocks)
+    columns = joined(variants, blocks)
     if bound is None:
         return columns
     low, high = (np.concatenate(ends) for ends in zip(*bounds, strict=True))
@@ -105,25 +84,25 @@ def _checked(problem: Problem, columns: ScanColumns, certified: Certified) -> Sc
     exact = _exact_log_p(problem, certified, columns.variants[matters])
     return replace(
         columns,
-        log_p_low=_put_bound(columns.log_p_low, matters, exact * (1.0 - ROUNDING)),
-        log_p_high=_put_bound(columns.log_p_high, matters, exact * (1.0 + ROUNDING)),
+        log_p_low=put_bound(columns.log_p_low, matters, exact * (1.0 - ROUNDING)),
+        log_p_high=put_bound(columns.log_p_high, matters, exact * (1.0 + ROUNDING)),
     )
 
 
 def _exact_log_p(problem: Problem, certified: Certified, variants: IndexArray) -> FloatArray:
     """-log10 p of some variants by the exact factor that a certificate was measured with."""
-    blocks = [test_block(certified.exact, d) for _, d in _dosage_blocks(problem, variants)]
-    return _join(variants, blocks).neg_log_10_p_value
+    blocks = [test_block(certified.exact, d) for _, d in problem.dosage_blocks(variants)]
+    return joined(variants, blocks).neg_log_10_p_value
 
 
 def _own_h2_columns(
     problem: Problem, model: PerVariantModel, variants: IndexArray, progress: Progress
 ) -> ScanColumns:
     blocks = []
-    for block, dosage in _dosage_blocks(problem, variants):
+    for block, dosage in problem.dosage_blocks(variants):
         blocks.append(per_variant_block(model, dosage))
         progress.advance(len(block))
-    return _join(variants, blocks)
+    return joined(variants, blocks)
 
 
 def _own_model(problem: Problem, model: Model, fitted: Fitted) -> PerVariantModel:
@@ -163,56 +142,5 @@ def _retested(
         return columns
     own = _own_model(problem, model, fitted)
     variants = columns.variants[hits]
-    blocks = [per_variant_block(own, d) for _, d in _dosage_blocks(problem, variants)]
-    return _replaced(columns, hits, _join(variants, blocks))
-
-
-def _replaced(columns: ScanColumns, at: IndexArray, new: ScanColumns) -> ScanColumns:
-    p = new.neg_log_10_p_value
-    return replace(
-        columns,
-        beta=_put(columns.beta, at, new.beta),
-        standard_error=_put(columns.standard_error, at, new.standard_error),
-        chi2=_put(columns.chi2, at, new.chi2),
-        neg_log_10_p_value=_put(columns.neg_log_10_p_value, at, p),
-        h2=_put(columns.h2, at, new.h2),
-        status=_put(columns.status, at, new.status),
-        log_p_low=_put_bound(columns.log_p_low, at, p * (1.0 - ROUNDING)),
-        log_p_high=_put_bound(columns.log_p_high, at, p * (1.0 + ROUNDING)),
-    )
-
-
-def _put(old: np.ndarray, at: IndexArray, values: np.ndarray) -> np.ndarray:
-    changed = old.copy()
-    changed[at] = values
-    return changed
-
-
-def _put_bound(bound: FloatArray | None, at: IndexArray, values: FloatArray) -> FloatArray | None:
-    return None if bound is None else _put(bound, at, values)
-
-
-def _dosage_blocks(
-    problem: Problem, variants: IndexArray
-) -> Iterator[tuple[IndexArray, FloatArray]]:
-    """Mean-imputed dosages in blocks whose size keeps the memory the same for every n."""
-    size = max(_SMALLEST_BLOCK, _BLOCK_ELEMENTS // problem.n)
-    for at in range(0, len(variants), size):
-        block = variants[at : at + size]
-        dosage = problem.source.dosages(block, problem.samples)
-        yield block, impute_mean(dosage, problem.summary.mean[block])
-
-
-def _join(variants: IndexArray, blocks: list[AssociationBlock]) -> ScanColumns:
-    def column(name: str) -> np.ndarray:
-        return np.concatenate([getattr(block, name) for block in blocks])
-
-    return ScanColumns(
-        variants=variants,
-        beta=column("beta"),
-        standard_error=column("standard_error"),
-        chi2=column("chi2"),
-        neg_log_10_p_value=column("neg_log_10_p_value"),
-        h2=column("h2"),
-        status=column("status"),
-    )
+    blocks = [per_variant_block(own, d) for _, d in problem.dosage_blocks(variants)]
+    return replaced(columns, hits, joined(variants, blocks))

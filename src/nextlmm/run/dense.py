@@ -1,0 +1,94 @@
+"""The analysis with a square matrix: dense algebra, or a compressed form measured against it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nextlmm.linalg.ordering import cluster_tree
+from nextlmm.progress import Progress
+from nextlmm.relatedness.grm import RelationshipSum, relationship_matrix
+from nextlmm.run.certificate import describe_certificate, exact_certificate, widest
+from nextlmm.run.findings import Findings
+from nextlmm.run.model import Model
+from nextlmm.run.problem import Problem
+from nextlmm.run.scan import Scan, scan_variants
+from nextlmm.run.solver import CompressedSolver, ExactSolver, Fitted, Solver
+from nextlmm.run.timing import Stopwatch
+
+
+def find_densely(
+    problem: Problem, model: Model, listener: Progress, stopwatch: Stopwatch
+) -> Findings:
+    """Null model and tests with K as a square array.
+
+    With a compressed matrix the samples are put into tree order first; no result depends on it.
+    Cost: about four arrays of n^2 numbers and some n^3 operations per left-out chromosome.
+    """
+    with stopwatch.stage("relationship matrix"):
+        total = problem.total(listener)
+    with stopwatch.stage("null model"):
+        listener.start("Fitting the null model", 1)
+        k = relationship_matrix(total)
+        problem, total, k, solver = _prepare(problem, total, k, model)
+        whole = solver.fit(k)
+        listener.finish()
+    scans: list[Scan] = []
+    h2_by_chromosome: dict[str, float] = {}
+    listener.start("Testing variants", len(problem.variants))
+    with stopwatch.stage("association"):
+        for chromosome, fitted, variants in _fits(problem, total, model, solver, whole):
+            scans.append(scan_variants(problem, model, fitted, variants, listener))
+            if fitted is not whole and model.loco_h2 == "per-chromosome":
+                h2_by_chromosome[chromosome] = fitted.null.h2
+    listener.finish()
+    with stopwatch.stage("certificate"):
+        certificate = _certificate(whole, scans)
+    return Findings(
+        null=whole.null,
+        columns=[scan.columns for scan in scans],
+        certificate=certificate,
+        h2_by_chromosome=h2_by_chromosome,
+    )
+
+
+def _prepare(
+    problem: Problem, total: RelationshipSum, k: np.ndarray, model: Model
+) -> tuple[Problem, RelationshipSum, np.ndarray, Solver]:
+    """The problem and its matrix in the order that the solver wants, and the solver."""
+    budget = model.budget
+    if budget is None:
+        return problem, total, k, ExactSolver(problem.y, problem.covariates, model)
+    tree = cluster_tree(k, leaf_size=model.leaf_size, seed=model.seed)
+    k = np.asfortranarray(k[np.ix_(tree.permutation, tree.permutation)])
+    problem, total = problem.reordered(tree.permutation), total.reordered(tree.permutation)
+    solver = CompressedSolver(problem.y, problem.covariates, model, budget, tree)
+    return problem, total, k, solver
+
+
+def _fits(
+    problem: Problem, total: RelationshipSum, model: Model, solver: Solver, whole: Fitted
+) -> Iterator[tuple[str, Fitted, np.ndarray]]:
+    """Each set of variants with the fit it is tested with, in genome order."""
+    if not model.loco:
+        yield "", whole, problem.variants
+        return
+    for left_out in problem.leave_one_out(total):
+        if model.loco_h2 == "per-chromosome":
+            fitted = solver.fit(left_out.k)
+        else:
+            fitted = solver.at(left_out.k, whole)
+        yield left_out.chromosome, fitted, left_out.variants
+
+
+def _certificate(whole: Fitted, scans: list[Scan]) -> dict[str, Any]:
+    parts = [scan.certificate for scan in scans if scan.certificate is not None]
+    if whole.exact is None or not parts:
+        return exact_certificate(whole)
+    errors = [
+        widest(scan.columns.neg_log_10_p_value, scan.columns.log_p_low, scan.columns.log_p_high)
+        for scan in scans
+        if scan.columns.log_p_low is not None and scan.columns.log_p_high is not None
+    ]
+    finite = [error for error in errors if error is not None]
+    return describe_certificate(whole, parts, max(finite) if len(finite) == len(errors) else None)

@@ -1,0 +1,65 @@
+"""x'Px in rising precision: predicted, corrected by an audit, exact where it could matter."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nextlmm.assoc.calibration import Calibration, calibrate, choose_audit
+from nextlmm.genotype.tables import IndexArray
+from nextlmm.linalg.covariance import FloatArray
+from nextlmm.run.exact.forms import Forms
+
+AUDITED = 192
+AUDIT_RTOL = 1e-3
+REFINED_RTOL = 1e-4
+
+ExactForms = Callable[[IndexArray, float], tuple[FloatArray, FloatArray]]
+"""``exact(positions, rtol)``: x'Px of variants by their positions, and its relative error."""
+
+
+@dataclass(frozen=True, eq=False)
+class Denominators:
+    """x'Px of m variants and the bound of its relative error, (m,) each; NaN if not testable.
+
+    ``is_exact`` (m,) marks those that were solved for; ``calibration`` is what the audit found,
+    None if there was nothing to predict.
+    """
+
+    information: FloatArray
+    bound: FloatArray
+    is_exact: np.ndarray
+    calibration: Calibration | None
+
+
+def audited_denominators(forms: Forms, exact: ExactForms, seed: int) -> Denominators:
+    """Predict x'Px of all variants after an audit of some; all are audited if they are few."""
+    testable = np.flatnonzero(np.isfinite(forms.predicted))
+    audit = choose_audit(forms.share, AUDITED, np.random.default_rng([seed, 7]))
+    value, error = exact(audit, AUDIT_RTOL)
+    information, bound = forms.predicted.copy(), np.full(forms.predicted.shape, np.nan)
+    calibration = None
+    if len(audit) < len(testable):
+        calibration = calibrate(forms.share[audit], forms.predicted[audit], value)
+        information[testable], bound[testable] = calibration.corrected(
+            forms.predicted[testable], forms.share[testable]
+        )
+        bound[testable] += AUDIT_RTOL  # the exact values of the audit have an error of their own
+    found = Denominators(information, bound, np.zeros(len(bound), dtype=bool), calibration)
+    return with_exact(found, audit, value, error)
+
+
+def refined(denominators: Denominators, positions: IndexArray, exact: ExactForms) -> Denominators:
+    """The same with x'Px of some variants solved for."""
+    value, error = exact(positions, REFINED_RTOL)
+    return with_exact(denominators, positions, value, error)
+
+
+def with_exact(
+    denominators: Denominators, positions: IndexArray, value: FloatArray, error: FloatArray
+) -> Denominators:
+    """Put solved x'Px in place of predicted ones."""
+    information, bound = denominators.information.copy(), denominators.bound.copy()
+    is_exact = denominators.is_exact.copy()
+    information[positions], bound[positions], is_exact[positions] = value, error, True
+    return Denominators(information, bound, is_exact, denominators.calibration)

@@ -1,0 +1,131 @@
+"""Which route to the exact answer, what it will cost, and why.
+
+All routes give the same certified answer; they differ in time and memory, and in one respect in
+reach: dense algebra gives the exact x'Px of every variant, products with the genotypes the exact
+x'Px of the variants that matter and an audited prediction of all others.  The rates are nominal
+figures of one processor core, so that the same problem takes the same route on every machine.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nextlmm.errors import UsageError
+
+Way = Literal["dense", "hodlr", "components", "plain"]
+
+DENSE_WORTH = 3.0
+"""Exact denominators for every variant are worth this many times the time of predicted ones."""
+
+_SQUARES = 4  # (n, n) arrays that dense algebra holds at a time
+_SYRK, _CHOLESKY, _REFLECT, _TRIANGLE = 60e9, 30e9, 6e9, 45e9  # operations a second, one core
+_PRODUCT, _DECODE, _WHITEN = 30e9, 0.8e9, 15e9
+_ITERATIONS, _STEPS, _PROBES, _AUDITED, _AUDIT_STEPS = 12, 20, 34, 192, 6
+_BUILD_COLUMNS = 400  # through a tenth of the variants or more
+_FACTOR_COLUMNS = 512  # numbers of the factor for each sample
+_WORK_COLUMNS = 2048  # of all arrays of a block solve, for each sample
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a problem is.
+
+    n samples, ``related`` variants in the matrix, ``tested`` variants to test, ``chromosomes``
+    left out in turn (1 without LOCO), ``heritabilities`` that the tests are done at.
+    """
+
+    n: int
+    related: int
+    tested: int
+    chromosomes: int
+    heritabilities: int = 1
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Predicted seconds on one core and bytes of memory."""
+
+    seconds: float
+    n_bytes: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was chosen.
+
+    way : the route; among those without a square matrix the measured spectrum may still choose.
+    reason : why, as a clause.
+    cost : of the chosen way; ``other`` : of the one not chosen.
+    requested : whether the user chose.
+    """
+
+    way: Way
+    reason: str
+    cost: Cost
+    other: Cost
+    requested: bool
+
+
+def dense_cost(size: Size) -> Cost:
+    """Of dense algebra: the matrix and its parts, one Cholesky factor for each chromosome."""
+    n, square = float(size.n), float(size.n) ** 2
+    passes = 2.0 if size.chromosomes > 1 else 1.0
+    factors = size.chromosomes * size.heritabilities
+    seconds = (
+        passes * square * size.related / _SYRK
+        + passes * n * size.related / _DECODE
+        + 4.0 / 3.0 * square * n / _REFLECT
+        + factors * square * n / 3.0 / _CHOLESKY
+        + size.heritabilities * square * size.tested / _TRIANGLE
+    )
+    return Cost(seconds, 8.0 * _SQUARES * square)
+
+
+def product_cost(size: Size) -> Cost:
+    """Of products with the genotypes: h2, factor, one solve per chromosome, audit, prediction."""
+    genotypes = float(size.n) * size.related
+    solved = _ITERATIONS * size.chromosomes + _AUDIT_STEPS * _AUDITED
+    columns = _STEPS * _PROBES + _BUILD_COLUMNS + size.heritabilities * solved
+    passes = _STEPS + size.heritabilities * (_ITERATIONS + _AUDIT_STEPS)
+    predicted = size.heritabilities * float(size.n) * size.tested * 2.0 * _FACTOR_COLUMNS
+    seconds = 4.0 * genotypes * columns / _PRODUCT + passes * genotypes / _DECODE
+    n_bytes = 8.0 * size.n * (_FACTOR_COLUMNS + _WORK_COLUMNS) + 2.0 * 2**27
+    return Cost(seconds + predicted / _WHITEN, n_bytes)
+
+
+def make_plan(
+    size: Size, requested: Way | None, *, memory: float, only_dense: str | None = None
+) -> Plan:
+    """Choose a route.
+
+    Parameters
+    ----------
+    size : of the problem.
+    requested : the user's choice, None to choose.
+    memory : bytes that large arrays may take.
+    only_dense : why nothing but dense algebra can do it, as a clause; None if all can.
+
+    Raises
+    ------
+    UsageError
+        If the user asked for a way that cannot do it.
+    """
+    dense, products = dense_cost(size), product_cost(size)
+    if only_dense is not None:
+        if requested not in (None, "dense"):
+            raise UsageError(
+                f"Option route is {requested!r}, but {only_dense}; leave the option out."
+            )
+        return Plan("dense", only_dense, dense, products, requested is not None)
+    if requested is not None:
+        chosen, other = (dense, products) if requested == "dense" else (products, dense)
+        return Plan(requested, "asked for", chosen, other, requested=True)
+    if dense.n_bytes > memory:
+        return Plan(
+            "hodlr", "a square matrix does not fit in the memory", products, dense, requested=False
+        )
+    if dense.seconds <= products.seconds:
+        return Plan("dense", "a square matrix is cheaper here", dense, products, requested=False)
+    if dense.seconds <= DENSE_WORTH * products.seconds:
+        reason = "the exact x'Px of every variant is worth the little more that it costs"
+        return Plan("dense", reason, dense, products, requested=False)
+    return Plan("hodlr", "products with the genotypes are cheaper", products, dense, False)
