@@ -28,10 +28,10 @@ PackedArray = NDArray[np.uint8]
 
 # Bytes of packed genotypes decoded at a time: what they unpack into stays in the processor's cache.
 _CHUNK_BYTES = 65536
-# Rows at least this long are looked up one by one, shorter ones together: both take a call of some
-# microseconds, which the first spends per row and the second on adding up positions.
-_LONG_ROW_BYTES = 1536
-_TABLES = 32  # tables of values made at a time, of 4 or 8 KB each
+# Rows at least this long are looked up one by one, at some microseconds a call; shorter ones
+# together, at the price of adding a position to every byte.
+_LONG_ROW_BYTES = 4096
+_TABLES = 64  # tables of values made at a time, of 4 or 8 KB each
 _COPIES_OF_CODE = np.array([2, np.nan, 1, 0], dtype=np.float32)
 _NO_COPY = 3
 _SHIFTS = np.array([0, 2, 4, 6])
@@ -61,8 +61,15 @@ def _counts_of_byte() -> NDArray[np.int64]:
 _DOSAGES_OF_BYTE = _dosages_of_byte()
 _COUNTS_OF_BYTE = _counts_of_byte()
 _CODES_OF_BYTE = _codes_of_byte().view(np.uint32)[:, 0]
-_CODE_POSITIONS = _codes_of_byte().astype(np.intp)
-for _table in (_DOSAGES_OF_BYTE, _COUNTS_OF_BYTE, _CODES_OF_BYTE, _CODE_POSITIONS):
+_HALVES_OF_BYTE = np.arange(256)[:, None] >> np.array([0, 4]) & 15  # four bits each, (256, 2)
+_CODES_OF_HALF = np.arange(16)[:, None] >> np.array([0, 2]) & 3  # (16, 2)
+for _table in (
+    _DOSAGES_OF_BYTE,
+    _COUNTS_OF_BYTE,
+    _CODES_OF_BYTE,
+    _HALVES_OF_BYTE,
+    _CODES_OF_HALF,
+):
     _table.setflags(write=False)
 
 
@@ -138,8 +145,7 @@ class PackedGenotypes:
         rows = self._rows(variants)
         for start in range(0, len(values), step):
             part = slice(start, start + step)
-            tables = values[part].take(_CODE_POSITIONS, axis=1, mode="clip")
-            look_up(tables, rows[part], target[part])
+            look_up(_tables_of_bytes(values[part]), rows[part], target[part])
         return target.reshape(len(values), width)[:, : self.n].T
 
     def dosages(
@@ -233,6 +239,13 @@ def _values_of_codes(mean: FloatArray, scale: FloatArray, shift: FloatArray | No
     values = (_COPIES_OF_CODE.astype(np.float64) - mean[:, None]) * scale[:, None]
     values[np.isnan(_COPIES_OF_CODE)[None] | (scale == 0.0)[:, None]] = 0.0
     return values if shift is None else np.asarray(values - shift[:, None])
+
+
+def _tables_of_bytes(values: NDArray[Any]) -> NDArray[Any]:
+    """The four numbers of each byte, of variants with these numbers for a code, (b, 256, 4)."""
+    of_half = values.take(_CODES_OF_HALF, axis=1, mode="clip")
+    pairs = of_half.view(np.result_type(values.dtype, np.complex64))[..., 0]  # copied as one item
+    return np.asarray(pairs.take(_HALVES_OF_BYTE, axis=1, mode="clip").view(values.dtype))
 
 
 def _by_row(tables: NDArray[Any], packed: PackedArray, target: NDArray[Any]) -> None:
