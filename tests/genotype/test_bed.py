@@ -75,7 +75,9 @@ def test_genotype_counts__equals_counting_dosages(genotypes, data):
             assert counts.n_two.tolist() == (called == 2).sum(axis=0).tolist()
 
 
-def test_dosages__more_than_one_chunk(tmp_path, rng):
+@pytest.mark.parametrize("read_at_a_time", [1, 2, 16])
+def test_dosages__more_than_one_chunk(tmp_path, rng, monkeypatch, read_at_a_time):
+    monkeypatch.setattr("nextlmm.genotype.packed._CHUNKS_READ", read_at_a_time)
     genotypes = random_calls(rng, 3001, 300)  # 751 bytes a variant, 87 variants a chunk
     source = bed_source(tmp_path, genotypes)
     order = rng.permutation(300)

@@ -8,6 +8,8 @@ never held as a whole; a source hands out the columns asked for::
     tables.py        SampleTable and VariantTable, the two axes
     source.py        what every source can do, and open_genotypes
     bed.py           PLINK 1 .bed/.bim/.fam
+    packed.py        genotypes of two bits: decoded, standardised, counted, packed anew
+    packed_file.py   the same in a file, read when asked for
     bed_writer.py    the same, written
     array.py         an array in memory as a source
     summary.py       allele frequency, missingness and variance of every variant

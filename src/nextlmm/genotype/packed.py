@@ -28,6 +28,7 @@ PackedArray = NDArray[np.uint8]
 
 # Bytes of packed genotypes decoded at a time: what they unpack into stays in the processor's cache.
 _CHUNK_BYTES = 65536
+_CHUNKS_READ = 16  # asked for at a time
 # Rows at least this long are looked up one by one, at some microseconds a call; shorter ones
 # together, at the price of adding a position to every byte.
 _LONG_ROW_BYTES = 4096
@@ -230,8 +231,10 @@ class PackedGenotypes:
         """Packed rows of the variants in pieces that fit the cache, with their first position."""
         _check_index(variants, len(self), "variants")
         step = max(1, _CHUNK_BYTES // (self.packed.shape[1] or 1))
-        for start in range(0, len(variants), step):
-            yield start, self.packed[variants[start : start + step]]
+        for first in range(0, len(variants), _CHUNKS_READ * step):
+            rows = self.packed[variants[first : first + _CHUNKS_READ * step]]
+            for at in range(0, len(rows), step):
+                yield first + at, rows[at : at + step]
 
 
 def _values_of_codes(mean: FloatArray, scale: FloatArray, shift: FloatArray | None) -> FloatArray:

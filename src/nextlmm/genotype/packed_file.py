@@ -3,6 +3,7 @@
 import os
 import threading
 import weakref
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +58,9 @@ class PackedFile:
         if isinstance(variants, slice):
             variants = np.arange(*variants.indices(self.shape[0]))
         rows = np.empty((len(variants), self.shape[1]), dtype=np.uint8)
-        if rows.size:
-            borders = np.flatnonzero(np.diff(variants) != 1) + 1
-            for start, stop in zip([0, *borders], [*borders, len(variants)], strict=True):
-                self._read(int(variants[start]), rows[start:stop])
+        borders = [0, *(np.flatnonzero(np.diff(variants) != 1) + 1).tolist(), len(variants)]
+        for start, stop in pairwise(borders) if rows.size else ():
+            self._read(int(variants[start]), rows[start:stop])
         return rows
 
     def _read(self, first: int, rows: PackedArray) -> None:
@@ -72,7 +72,7 @@ class PackedFile:
                 self._file.seek(BED_HEADER_BYTES + first * self.shape[1])
                 while done < len(target) and (count := self._file.readinto(target[done:].data)):
                     done += count
-            size = os.fstat(self._file.fileno()).st_size
+            size = os.fstat(self._file.fileno()).st_size if done < len(target) else 0
         except OSError as error:
             raise FormatError(
                 f"{self._path} cannot be read any more ({error.strerror or error}) at variant "

@@ -5,4 +5,10 @@ scaled to mean diagonal 1, so that h2 = sigma_g2 / (sigma_g2 + sigma_e2) is a sh
 
     grm.py     sums of Z Z' over variants, streamed from any genotype source
     loco.py    the same with one chromosome left out
+
+and, where an n x n array is too much::
+
+    operator.py  products with either matrix, straight from the genotypes
+    columns.py   the columns of F in K = F F', block by block
+    traces.py    what each variant adds to the trace, from the variant summary alone
 """

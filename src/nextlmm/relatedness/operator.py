@@ -8,7 +8,7 @@ of its own.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -67,6 +67,7 @@ class RelationshipOperator(SymmetricOperator):
     label: IndexArray
     squares: FloatArray
     traces: Traces
+    _libraries: ThreadpoolController = field(default_factory=ThreadpoolController)
 
     def __repr__(self) -> str:
         return (
@@ -232,7 +233,7 @@ class RelationshipOperator(SymmetricOperator):
         borders = np.linspace(0, self.n_variants, n_parts + 1).astype(np.intp)
         parts = [slice(int(start), int(stop)) for start, stop in pairwise(borders)]
         total = np.zeros(shape)
-        blas = ThreadpoolController().select(user_api="blas")
+        blas = self._libraries.select(user_api="blas")
         threads = max((pool["num_threads"] for pool in blas.info()), default=os.cpu_count() or 1)
         with blas.limit(limits=1):
             if threads == 1 or n_parts == 1:
