@@ -24,9 +24,12 @@ STRATA = (0.0, 0.02, 0.1, 0.5, 0.9, 0.98, 1.0)
 EXTREMES = 6
 """Variants of the smallest and of the largest share that every audit has, each."""
 MISS = 1e-7
-"""Probability, per variant, that a normal deviation exceeds the bound."""
+"""Probability, per variant, that a deviation exceeds the bound."""
 _PER_KNOT = 24  # audited variants for each knot of the broken line
 _MOST_KNOTS = 7
+_HEAVY_TAILS = 24
+"""Degrees of freedom of the quantile at most: a quadratic form has heavier tails than a normal
+variable, and neighbours in linkage disequilibrium lie in them together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +60,6 @@ class Calibration:
         leverage = np.einsum("ij,jk,ik->i", hats, self.precision, hats)
         spread = self.spread_at[np.searchsorted(self.knots, np.log(share))]
         value = predicted * np.exp(hats @ self.height)
-        # e^b - 1 and 1 - e^-b are both at most e^b - 1
         return value, np.expm1(self.quantile * spread * np.sqrt(1.0 + leverage))
 
 
@@ -115,7 +117,7 @@ def calibrate(share: FloatArray, predicted: FloatArray, exact: FloatArray) -> Ca
         height=height,
         spread_at=np.maximum(own, pooled),
         precision=precision,
-        quantile=float(stats.t.isf(MISS / 2.0, df)),
+        quantile=float(stats.t.isf(MISS / 2.0, min(df, _HEAVY_TAILS))),
         n_audited=count,
         spread=pooled,
         largest=float(np.abs(np.expm1(deviation)).max()),

@@ -13,6 +13,9 @@ from nextlmm.output.schema import result_table
 from nextlmm.progress import Progress, Silent
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.dense import find_densely
+from nextlmm.run.exact.find import find_by_products
+from nextlmm.run.exact.route import plan_for, with_plan
+from nextlmm.run.findings import Findings
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.timing import Stopwatch
@@ -59,7 +62,7 @@ def analyse(
 ) -> Analysis:
     """Fit the null model of ``problem`` and test all its variants."""
     listener, stopwatch = progress or Silent(), watch or Stopwatch()
-    findings = find_densely(problem, model, listener, stopwatch)
+    findings = _find(problem, model, listener, stopwatch)
     table = _table(problem, findings.columns)
     inflation = lambda_gc(table["neg_log_10_p_value"].fill_null(np.nan).to_numpy())
     return Analysis(
@@ -71,6 +74,16 @@ def analyse(
         seconds=stopwatch.seconds(),
         warnings=(*problem.warnings, *findings.null.warnings, *findings.warnings),
     )
+
+
+def _find(problem: Problem, model: Model, listener: Progress, stopwatch: Stopwatch) -> Findings:
+    """Null model and tests by the route that the mode, or the plan of exact mode, asks for."""
+    if model.mode != "exact":
+        return find_densely(problem, model, listener, stopwatch)
+    plan = plan_for(problem, model)
+    if plan.way != "dense":
+        return find_by_products(problem, model, plan, listener, stopwatch)
+    return with_plan(find_densely(problem, model, listener, stopwatch), plan)
 
 
 def _table(problem: Problem, parts: Sequence[ScanColumns]) -> pl.DataFrame:

@@ -122,10 +122,15 @@ class Problem:
             self.source, self.variants, self.scaling, self.samples, total, progress=progress
         )
 
-    def operator(self) -> RelationshipOperator:
+    def operator(self, progress: Progress | None = None) -> RelationshipOperator:
         """K, and K without each chromosome, as products with the genotypes; nothing is n x n."""
         return relationship_operator(
-            self.source, self.variants, self.scaling, self.samples, self.summary
+            self.source,
+            self.variants,
+            self.scaling,
+            self.samples,
+            self.summary,
+            progress=progress,
         )
 
 

@@ -12,23 +12,9 @@ from nextlmm.lmm.stochastic import StochasticFit
 from nextlmm.run.certificate import widest
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.exact.denominators import REFINED_RTOL
-from nextlmm.run.exact.plan import Plan
 from nextlmm.run.exact.scan import Lens
 
 HOW = "exact model, by products with the genotypes"
-
-
-def describe_plan(plan: Plan, threads: int) -> dict[str, Any]:
-    """The route, why, and what it was expected to cost on so many cores."""
-    return {
-        "route": plan.way,
-        "reason": plan.reason,
-        "requested": plan.requested,
-        "predicted_seconds": plan.cost.seconds / threads,
-        "predicted_bytes": plan.cost.n_bytes,
-        "other_seconds": plan.other.seconds / threads,
-        "other_bytes": plan.other.n_bytes,
-    }
 
 
 def describe_products(

@@ -10,17 +10,27 @@ from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.run.exact.forms import Forms
 
-AUDITED = 192
-AUDIT_RTOL = 1e-3
 REFINED_RTOL = 1e-4
+"""Largest relative error of x'Px of a variant whose p-value matters."""
 
 ExactForms = Callable[[IndexArray, float], tuple[FloatArray, FloatArray]]
 """``exact(positions, rtol)``: x'Px of variants by their positions, and its relative error."""
 
 
+@dataclass(frozen=True)
+class Audit:
+    """How a prediction is audited: ``count`` variants, solved to ``rtol``, drawn with ``seed``."""
+
+    count: int
+    rtol: float
+    seed: int
+
+
 @dataclass(frozen=True, eq=False)
 class Denominators:
-    """x'Px of m variants and the bound of its relative error, (m,) each; NaN if not testable.
+    """x'Px of m variants and the bound b of its relative error, (m,) each; NaN if not testable.
+
+    The exact x'Px lies between information / (1 + b) and information * (1 + b).
 
     ``is_exact`` (m,) marks those that were solved for; ``calibration`` is what the audit found,
     None if there was nothing to predict.
@@ -32,11 +42,11 @@ class Denominators:
     calibration: Calibration | None
 
 
-def audited_denominators(forms: Forms, exact: ExactForms, seed: int) -> Denominators:
+def audited_denominators(forms: Forms, exact: ExactForms, rule: Audit) -> Denominators:
     """Predict x'Px of all variants after an audit of some; all are audited if they are few."""
     testable = np.flatnonzero(np.isfinite(forms.predicted))
-    audit = choose_audit(forms.share, AUDITED, np.random.default_rng([seed, 7]))
-    value, error = exact(audit, AUDIT_RTOL)
+    audit = choose_audit(forms.share, rule.count, np.random.default_rng(rule.seed))
+    value, error = exact(audit, rule.rtol)
     information, bound = forms.predicted.copy(), np.full(forms.predicted.shape, np.nan)
     calibration = None
     if len(audit) < len(testable):
@@ -44,7 +54,7 @@ def audited_denominators(forms: Forms, exact: ExactForms, seed: int) -> Denomina
         information[testable], bound[testable] = calibration.corrected(
             forms.predicted[testable], forms.share[testable]
         )
-        bound[testable] += AUDIT_RTOL  # the exact values of the audit have an error of their own
+        bound[testable] += rule.rtol  # the exact values of the audit have an error of their own
     found = Denominators(information, bound, np.zeros(len(bound), dtype=bool), calibration)
     return with_exact(found, audit, value, error)
 

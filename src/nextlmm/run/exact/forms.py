@@ -15,6 +15,8 @@ from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.run.exact.system import uniform_system
 from nextlmm.run.problem import Problem
 
+ROUNDING = 1e-6
+"""Room in the bound of a solved x'Px for the single precision of its products."""
 _SMALLEST_BLOCK = 64
 _SOLVED_ELEMENTS = 1 << 22  # of one array of a block of exact forms; a solve keeps about eight
 
@@ -85,8 +87,8 @@ def exact_forms(
 ) -> tuple[FloatArray, FloatArray]:
     """X'Px of testable variants, (a,), and the largest relative error of each, at most ``rtol``.
 
-    ``left_out`` (a,) is the chromosome that each is tested without, -1 for none.  The value is the
-    middle of a proven interval.
+    ``left_out`` (a,) is the chromosome that each is tested without, -1 for none.  With a value v
+    and a bound b it is proven to lie between v / (1 + b) and v (1 + b).
 
     Cost: for each variant some four to eight products with the genotypes, a block at a time.
     """
@@ -103,6 +105,7 @@ def exact_forms(
             rtol=rtol,
             exact_product=system.product(np.float64),
         )
-        values.append(low + room / 2.0)
-        errors.append(room / 2.0 / (low + room / 2.0))
+        high = low + room
+        values.append(np.sqrt(low * high))
+        errors.append(np.sqrt(high / low) - 1.0 + ROUNDING)
     return np.concatenate(values), np.concatenate(errors)

@@ -1,6 +1,6 @@
 """The tests of the exact model from scores and denominators, each with certified ends."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.exact.denominators import (
     REFINED_RTOL,
+    Audit,
     Denominators,
     ExactForms,
     audited_denominators,
@@ -39,20 +40,22 @@ class Group:
 class Setting:
     """What all variants share.
 
-    problem : samples in the order of the approximate factors.
-    factor_at : the approximate factor at a heritability, covariates taken out.
+    problem : samples in the order of the factors.
+    factor_at : a factor of Sigma with the whole K at a heritability, to precondition all solves.
+    predictors : the factor that predicts x'Px of each group, in their order, at a heritability.
     groups : every variant to be tested, once.
     z_tolerance : largest error of a score in its standard deviations.
-    seed : of the audit.
+    audit : how the prediction is audited.
     """
 
     problem: Problem
     design: Design
     operator: RelationshipOperator
     factor_at: Callable[[float], ProjectedFactor]
+    predictors: Callable[[float], Iterable[ProjectedFactor]]
     groups: Sequence[Group]
     z_tolerance: float
-    seed: int
+    audit: Audit
 
     @property
     def variants(self) -> IndexArray:
@@ -92,8 +95,10 @@ def look(setting: Setting, h2: float, progress: Progress) -> Lens:
     scores = solve_scores(problem.y, design, system, factor, z_tolerance=setting.z_tolerance)
     forms = join_forms(
         [
-            predicted_forms(problem, design, factor, py, group.variants, progress)
-            for py, group in zip(scores.py.T, setting.groups, strict=True)
+            predicted_forms(problem, design, predictor, py, group.variants, progress)
+            for py, group, predictor in zip(
+                scores.py.T, setting.groups, setting.predictors(h2), strict=True
+            )
         ]
     )
     variants, left_out = setting.variants, setting.left_out
@@ -116,7 +121,7 @@ def look(setting: Setting, h2: float, progress: Progress) -> Lens:
         forms=forms,
         ypy=np.repeat(scores.ypy, size),
         score_error=np.repeat(scores.error, size),
-        denominators=audited_denominators(forms, exact, setting.seed),
+        denominators=audited_denominators(forms, exact, setting.audit),
         scores=scores,
         exact=exact,
     )
@@ -125,12 +130,10 @@ def look(setting: Setting, h2: float, progress: Progress) -> Lens:
 def log_p_ends(lens: Lens, test: Test, design: Design) -> tuple[FloatArray, FloatArray]:
     """Lowest and highest -log10 p that the exact test of each variant can have, (m,) each."""
     found = lens.denominators
-    low = found.information * np.maximum(0.0, 1.0 - found.bound)
-    high = found.information * (1.0 + found.bound)
+    low, high = found.information / (1.0 + found.bound), found.information * (1.0 + found.bound)
     room = lens.score_error * np.sqrt(high)
     size = np.abs(lens.forms.score)
-    with np.errstate(divide="ignore"):  # a bound of 1 or more bounds nothing
-        most = (size + room) ** 2 / low / lens.ypy
+    most = (size + room) ** 2 / low / lens.ypy
     least = np.maximum(size - room, 0.0) ** 2 / high / lens.ypy
     df = residual_df(design)
     return widened(
@@ -141,14 +144,10 @@ def log_p_ends(lens: Lens, test: Test, design: Design) -> tuple[FloatArray, Floa
 def sharpened(lens: Lens, test: Test, design: Design, threshold: float) -> Lens:
     """The same with exact denominators wherever -log10 p could exceed ``threshold``."""
     _, high = log_p_ends(lens, test, design)
-    could = np.flatnonzero((high > threshold) & ~_sharp(lens.denominators))
+    could = np.flatnonzero((high > threshold) & (lens.denominators.bound > REFINED_RTOL))
     if not len(could):
         return lens
     return replace(lens, denominators=refined(lens.denominators, could, lens.exact))
-
-
-def _sharp(denominators: Denominators) -> np.ndarray:
-    return denominators.is_exact & (denominators.bound <= REFINED_RTOL)
 
 
 def tested_columns(setting: Setting, wald: Lens, tested: Lens, test: Test) -> ScanColumns:

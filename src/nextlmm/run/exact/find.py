@@ -1,0 +1,167 @@
+"""The analysis of the exact model by products with the genotypes; nothing is n x n."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlmm.assoc.projected import ProjectedFactor, projected_factor
+from nextlmm.genotype.chromosome import chromosome_key
+from nextlmm.genotype.partition import chromosome_groups
+from nextlmm.linalg.covariance import SymmetricOperator
+from nextlmm.lmm.design import make_design
+from nextlmm.lmm.stochastic import StochasticFit, estimate_null_stochastic
+from nextlmm.progress import Progress
+from nextlmm.relatedness.operator import RelationshipOperator
+from nextlmm.run.columns import ScanColumns
+from nextlmm.run.exact.arrange import Arrangement, arrange
+from nextlmm.run.exact.certificate import describe_products
+from nextlmm.run.exact.denominators import Audit
+from nextlmm.run.exact.plan import Plan
+from nextlmm.run.exact.route import describe_plan
+from nextlmm.run.exact.scan import Group, Lens, Setting, look, sharpened, tested_columns
+from nextlmm.run.findings import Findings
+from nextlmm.run.model import Model
+from nextlmm.run.problem import Problem
+from nextlmm.run.timing import Stopwatch
+
+_AUDITED = 192
+_AUDIT_RTOL = 1e-3
+
+
+def find_by_products(
+    problem: Problem, model: Model, plan: Plan, listener: Progress, stopwatch: Stopwatch
+) -> Findings:
+    """Null model, scores, denominators and tests from passes over the packed genotypes.
+
+    Samples are put into tree order first; no result depends on it.
+
+    Cost: some ten passes with one column per left-out chromosome, some twenty with the probes of
+    h2, an audit, and one application of the approximate factor to every variant; memory is the
+    packed genotypes, or a part of them, and some thousand numbers per sample.
+    """
+    with stopwatch.stage("genotypes"):
+        operator = problem.operator(listener)
+    with stopwatch.stage("ordering"):
+        listener.start("Ordering the samples", 1)
+        arrangement = arrange(problem, operator, model, plan)
+        listener.finish()
+    with stopwatch.stage("null model"):
+        listener.start("Fitting the null model", 1)
+        whole = _estimate(arrangement, arrangement.operator, model)
+        listener.finish()
+    parts: list[ScanColumns] = []
+    lenses: list[Lens] = []
+    fits = [whole]
+    h2_by_chromosome: dict[str, float] = {}
+    times = 1 if len(_weights(model, whole)) == 1 else 2
+    listener.start("Testing variants", times * len(problem.variants))
+    with stopwatch.stage("association"):
+        for setting, fit, chromosome in _settings(arrangement, model, whole):
+            columns, used = _scan(setting, model, fit, listener)
+            parts.append(columns)
+            lenses += used
+            if fit is not whole:
+                fits.append(fit)
+                h2_by_chromosome[chromosome] = fit.null.h2
+    listener.finish()
+    factor = arrangement.factor(whole.null.h2)
+    certificate = describe_products(fits, lenses, parts, factor)
+    certificate["plan"] = describe_plan(replace(plan, way=arrangement.way))
+    return Findings(whole.null, parts, certificate, h2_by_chromosome)
+
+
+def _estimate(arrangement: Arrangement, operator: SymmetricOperator, model: Model) -> StochasticFit:
+    problem = arrangement.problem
+    return estimate_null_stochastic(
+        problem.y,
+        problem.covariates,
+        operator,
+        method=model.method,
+        components=arrangement.components,
+        seed=model.seed,
+        product=lambda x: operator.matmul(x, dtype=np.float32),
+    )
+
+
+def _settings(
+    arrangement: Arrangement, model: Model, whole: StochasticFit
+) -> Iterator[tuple[Setting, StochasticFit, str]]:
+    """What is to be scanned together: everything, or one chromosome with an h2 of its own."""
+    groups = list(_groups(arrangement.problem, arrangement.operator, model))
+    if model.loco_h2 == "shared":
+        yield _setting(arrangement, model, [group for group, _ in groups]), whole, ""
+        return
+    for group, name in groups:
+        operator = arrangement.operator
+        rest = operator if group.left_out < 0 else operator.without(group.left_out)
+        fit = _estimate(arrangement, rest, model)
+        yield _setting(arrangement, model, [group]), fit, name
+
+
+def _groups(
+    problem: Problem, operator: RelationshipOperator, model: Model
+) -> Iterator[tuple[Group, str]]:
+    """The variants of each chromosome and the name of it; one group without LOCO."""
+    if not model.loco:
+        yield Group(-1, problem.variants), ""
+        return
+    known = {chromosome_key(name): at for at, name in enumerate(operator.chromosomes)}
+    chromosome = problem.source.variants.chromosome
+    for name, variants in chromosome_groups(problem.variants, chromosome).items():
+        # A chromosome on which nothing varies is in no matrix, so that none need be left out.
+        left_out = known.get(chromosome_key(name), -1)
+        _check_disjoint(operator, problem, left_out, variants)
+        yield Group(left_out, variants), name
+
+
+def _check_disjoint(
+    operator: RelationshipOperator, problem: Problem, left_out: int, variants: NDArray[np.intp]
+) -> None:
+    """LOCO: no tested variant is in the matrix that it is tested against."""
+    varying = variants[problem.scaling.scale[variants] > 0.0]
+    outside = int(np.count_nonzero(operator.label == left_out)) if left_out >= 0 else 0
+    assert outside == len(varying), "a tested variant is in its own matrix"  # noqa: S101
+
+
+def _setting(arrangement: Arrangement, model: Model, groups: list[Group]) -> Setting:
+    design = make_design(arrangement.problem.covariates)
+
+    @lru_cache(maxsize=2)
+    def factor_at(h2: float) -> ProjectedFactor:
+        return projected_factor(arrangement.factor(h2), design)
+
+    def predictors(h2: float) -> Iterator[ProjectedFactor]:
+        for _ in groups:
+            yield factor_at(h2)
+
+    return Setting(
+        problem=arrangement.problem,
+        design=design,
+        operator=arrangement.operator,
+        factor_at=factor_at,
+        predictors=predictors,
+        groups=groups,
+        z_tolerance=model.z_tolerance,
+        audit=Audit(_AUDITED, _AUDIT_RTOL, model.seed),
+    )
+
+
+def _weights(model: Model, fit: StochasticFit) -> tuple[float, ...]:
+    """The heritabilities of effect and test: one, or two that differ."""
+    null = fit.null
+    tested = model.h2_of_test(null.h2, null.h2_ml)
+    return (null.h2,) if tested == null.h2 else (null.h2, tested)
+
+
+def _scan(
+    setting: Setting, model: Model, fit: StochasticFit, listener: Progress
+) -> tuple[ScanColumns, list[Lens]]:
+    """Test the variants of a setting; every one that could be a hit with an exact denominator."""
+    lenses = [look(setting, h2, listener) for h2 in _weights(model, fit)]
+    threshold = -float(np.log10(model.hit_threshold))
+    tested = sharpened(lenses[-1], model.test, setting.design, threshold)
+    lenses[-1] = tested
+    return tested_columns(setting, lenses[0], tested, model.test), lenses

@@ -1,0 +1,88 @@
+"""The plan of a run: what is to be solved, on which machine, and what only one route can do."""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from nextlmm.assoc.bound import ROUNDING
+from nextlmm.genotype.partition import chromosome_groups
+from nextlmm.run.columns import ScanColumns
+from nextlmm.run.exact.plan import Plan, Size, make_plan
+from nextlmm.run.findings import Findings
+from nextlmm.run.model import Model
+from nextlmm.run.problem import Problem
+
+_GIB = 2.0**30
+_MEMORY_IF_UNKNOWN = 4.0 * _GIB
+
+
+def plan_for(problem: Problem, model: Model) -> Plan:
+    """Choose the route of exact mode for a problem.
+
+    Raises
+    ------
+    UsageError
+        If the user asked for a route that cannot do what else was asked for.
+    """
+    size = problem_size(problem, model)
+    requested = None if model.route == "auto" else model.route
+    memory = _machine_memory() / 2.0 if model.memory is None else model.memory * _GIB
+    return make_plan(size, requested, memory=memory, only_dense=_only_dense(problem, model))
+
+
+def problem_size(problem: Problem, model: Model) -> Size:
+    """How large a problem is for a plan."""
+    names = chromosome_groups(problem.variants, problem.source.variants.chromosome)
+    return Size(
+        n=problem.n,
+        related=problem.n_related,
+        tested=len(problem.variants),
+        chromosomes=len(names) if model.loco else 1,
+        heritabilities=1 if model.test == "wald" or model.method == "he" else 2,
+    )
+
+
+def with_plan(findings: Findings, plan: Plan) -> Findings:
+    """Findings of dense algebra as those of exact mode: with the plan, and ends of every p-value.
+
+    The ends leave room for rounding only.
+    """
+    certificate = {**findings.certificate, "plan": describe_plan(plan)}
+    return replace(
+        findings, columns=[_with_ends(part) for part in findings.columns], certificate=certificate
+    )
+
+
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """The route, why, and what it was expected to cost on the cores of this process."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "route": plan.way,
+        "reason": plan.reason,
+        "requested": plan.requested,
+        "predicted_seconds": plan.cost.seconds / (cores or 1),
+        "predicted_bytes": plan.cost.n_bytes,
+        "other_seconds": plan.other.seconds / (cores or 1),
+        "other_bytes": plan.other.n_bytes,
+    }
+
+
+def _with_ends(part: ScanColumns) -> ScanColumns:
+    p = part.neg_log_10_p_value
+    return replace(part, log_p_low=p * (1.0 - ROUNDING), log_p_high=p * (1.0 + ROUNDING))
+
+
+def _only_dense(problem: Problem, model: Model) -> str | None:
+    """Why nothing but dense algebra will do, as a clause."""
+    if problem.given is not None:
+        return "the relationship matrix was given as a square array"
+    if model.per_variant_h2 == "always":
+        return "a heritability for every variant needs the eigenvectors of a square matrix"
+    return None
+
+
+def _machine_memory() -> float:
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):
+        return _MEMORY_IF_UNKNOWN
