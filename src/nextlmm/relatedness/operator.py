@@ -43,7 +43,6 @@ HELD_BYTES = 2 * 2**30
 _PARTS = 16
 _LARGEST_SUMS = 512 * 2**20  # bytes of all parts' sums, beyond which there are fewer parts
 _WORTH_PACKING_ANEW = 0.75  # share of the samples below which the others are dropped from memory
-_LOADED_TOGETHER = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +102,7 @@ class RelationshipOperator(SymmetricOperator):
         Returns
         -------
         Of the shape of x.  The same bytes on any number of threads.  In single precision its error
-        is of the order of ``1e-7 sqrt(n) |F|' |F| |x|``, that is some 1e-6 of its norm.
+        is some 2e-7 of its norm, growing with the square root of n; measured on cohorts.
 
         Raises
         ------
