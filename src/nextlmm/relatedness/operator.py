@@ -8,7 +8,7 @@ of its own.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -180,6 +180,10 @@ class RelationshipOperator(SymmetricOperator):
         """K without the variants of a chromosome, as an operator of its own."""
         self.traces.of(_left_out(np.array([chromosome]), 1, len(self.chromosomes)))
         return LeftOutOperator(self, chromosome)
+
+    def reordered(self, order: IndexArray) -> "RelationshipOperator":
+        """The same K with its samples in another order; the genotypes stay as they are."""
+        return replace(self, rows=self.rows[order])
 
     def thinned(self, count: int, seed: int) -> "RelationshipOperator":
         """K of at most ``count`` of the variants, in memory.
