@@ -29,7 +29,7 @@ from itertools import groupby
 
 import numpy as np
 
-from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
+from nextlmm.linalg.covariance import CovarianceFactor, FloatArray, scale_rows
 from nextlmm.linalg.dense import CholeskyFactor
 
 
@@ -116,7 +116,52 @@ def whiten_pair_transposed(
     )
 
 
-HodlrFactor = CholeskyFactor | MergedFactor
+@dataclass(frozen=True, eq=False)
+class DiagonalFactor(CovarianceFactor):
+    """W = diag(scale): a leaf about which nothing is known but its variances.
+
+    ``scale`` (n,) is positive.
+    """
+
+    scale: FloatArray
+
+    @property
+    def n(self) -> int:
+        """Number of rows of Sigma."""
+        return len(self.scale)
+
+    @property
+    def logdet(self) -> float:
+        """Natural logarithm of the determinant of Sigma."""
+        return 2.0 * float(np.log(self.scale).sum())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the factor occupies."""
+        return self.scale.nbytes
+
+    def whiten(self, x: FloatArray) -> FloatArray:
+        """W^-1 x."""
+        return scale_rows(x, 1.0 / self.scale)
+
+    def whiten_transposed(self, x: FloatArray) -> FloatArray:
+        """W^-T x, the same."""
+        return scale_rows(x, 1.0 / self.scale)
+
+    def unwhiten(self, x: FloatArray) -> FloatArray:
+        """W x."""
+        return scale_rows(x, self.scale)
+
+    def unwhiten_transposed(self, x: FloatArray) -> FloatArray:
+        """W' x, the same."""
+        return scale_rows(x, self.scale)
+
+    def diagonal(self) -> FloatArray:
+        """Diagonal of Sigma."""
+        return self.scale**2
+
+
+HodlrFactor = CholeskyFactor | DiagonalFactor | MergedFactor
 """A whole hierarchical factor is its root; a matrix that does not compress is one leaf."""
 
 

@@ -20,6 +20,7 @@ from nextlmm.errors import NumericalError, UsageError
 from nextlmm.linalg.covariance import Covariance, CovarianceFactor, FloatArray
 from nextlmm.linalg.dense import CholeskyFactor, cholesky_in_place
 from nextlmm.linalg.hodlr import (
+    DiagonalFactor,
     HodlrFactor,
     MergedFactor,
     whiten_pair,
@@ -274,6 +275,8 @@ def _recore(blocks: _Blocks, factor: HodlrFactor, start: int) -> HodlrFactor:
     stop = start + factor.n
     if isinstance(factor, CholeskyFactor):
         return CholeskyFactor(cholesky_in_place(blocks.array(start, stop)))
+    if isinstance(factor, DiagonalFactor):
+        return factor
     left = _recore(blocks, _hodlr(factor.left), start)
     right = _recore(blocks, _hodlr(factor.right), start + factor.left.n)
     lifted = whiten_pair_transposed(left, right, factor.basis)
@@ -283,7 +286,7 @@ def _recore(blocks: _Blocks, factor: HodlrFactor, start: int) -> HodlrFactor:
 
 
 def _hodlr(factor: CovarianceFactor) -> HodlrFactor:
-    if isinstance(factor, CholeskyFactor | MergedFactor):
+    if isinstance(factor, CholeskyFactor | DiagonalFactor | MergedFactor):
         return factor
     raise TypeError(f"expected a hierarchical factor, got {type(factor).__name__}")
 

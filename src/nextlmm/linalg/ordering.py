@@ -50,7 +50,7 @@ def tied_groups(
     strongest tie down while they fit, so that a chain of weak ties cannot swallow everybody.
     """
     first, second, _ = _strong_ties(k, values, vectors)
-    return _join(len(k), first, second, largest)
+    return joined(len(k), first, second, largest)
 
 
 def bisect(coordinates: FloatArray, group: NDArray[np.intp], *, leaf_size: int) -> ClusterTree:
@@ -131,27 +131,40 @@ def _strong_ties(
         tie /= spread
         noise = float(np.median(np.abs(tie[:, :: max(1, len(k) // 2048)]))) / 0.6745
         tie[rows - start, rows] = 0.0
-        i, j = np.nonzero(_largest_in_row(tie) & (tie > max(_TIE, _NOISE * noise)))
+        i, j = np.nonzero(strongest_in_row(tie) & (tie > max(_TIE, _NOISE * noise)))
         pairs.append((np.minimum(rows[i], j), np.maximum(rows[i], j), tie[i, j]))
     first, second, strength = (np.concatenate(column) for column in zip(*pairs, strict=True))
     best = np.argsort(-strength, kind="stable")
     return first[best], second[best], strength[best]
 
 
-def _largest_in_row(tie: FloatArray) -> NDArray[np.bool_]:
-    """Mask of the strongest entries of each row, so that the number of pairs stays O(n)."""
+def strongest_in_row(tie: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Mask of the 32 strongest entries of each row, so that the number of pairs stays O(n)."""
     if tie.shape[1] <= _NEIGHBOURS:
         return np.ones(tie.shape, dtype=bool)
     threshold = np.partition(tie, -_NEIGHBOURS, axis=1)[:, -_NEIGHBOURS]
     return tie >= threshold[:, None]
 
 
-def _join(
-    n: int, first: NDArray[np.intp], second: NDArray[np.intp], largest: int
+def joined(
+    n: int,
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+    largest: int,
+    *,
+    size: NDArray[np.intp] | None = None,
 ) -> NDArray[np.intp]:
-    """Union-find over the pairs in the order given; a union that would exceed is left out."""
+    """Label (n,) of each row once pairs are joined in the order given, the closest first.
+
+    Parameters
+    ----------
+    n : number of rows.
+    first, second : rows of each pair.
+    largest : a union that would exceed so many rows is left out.
+    size : (n,) what each row counts for; 1 if None.
+    """
     parent = list(range(n))
-    size = [1] * n
+    count = [1] * n if size is None else size.tolist()
 
     def root_of(i: int) -> int:
         while parent[i] != i:
@@ -161,8 +174,8 @@ def _join(
 
     for i, j in zip(first.tolist(), second.tolist(), strict=True):
         a, b = root_of(i), root_of(j)
-        if a != b and size[a] + size[b] <= largest:
+        if a != b and count[a] + count[b] <= largest:
             a, b = min(a, b), max(a, b)
             parent[b] = a
-            size[a] += size[b]
+            count[a] += count[b]
     return np.array([root_of(i) for i in range(n)], dtype=np.intp)
