@@ -86,6 +86,7 @@ def test_lanczos__stops_where_a_space_is_invariant(rng):
     measure = run.jacobi(0).gauss_radau(0.0)
     assert measure.nodes == pytest.approx([2.0])
     assert measure.weights == pytest.approx([start[:, 0] @ start[:, 0]])
+    assert run.jacobi(2).gauss().weights.tolist() == [0.0]
 
 
 def test_lanczos__columns_go_on_by_themselves(rng):

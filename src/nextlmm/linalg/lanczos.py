@@ -130,14 +130,16 @@ class Lanczos:
                 return
             self._step(columns)
 
-    def jacobi(self, column: int) -> Jacobi:
-        """What is known of a column after its steps, of which there is at least one."""
+    def jacobi(self, column: int | np.intp) -> Jacobi:
+        """What is known of a column after its steps; of a column of zeros, a mass of 0 at 1."""
+        if self._norm[column] == 0.0:
+            return Jacobi(0.0, np.ones(1), np.empty(0), 0.0)
         off = np.array(self._off[column])
         return Jacobi(
             float(self._norm[column]), np.array(self._main[column]), off[:-1], float(off[-1])
         )
 
-    def recorded(self, column: int) -> FloatArray:
+    def recorded(self, column: int | np.intp) -> FloatArray:
         """Products of ``left`` with the Lanczos vectors of a column, (l, m)."""
         return np.array(self._recorded[column]).reshape(-1, self._left.shape[1]).T
 
@@ -166,5 +168,5 @@ def _dots(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def _measure(norm: float, main: FloatArray, off: FloatArray) -> Measure:
-    nodes, vectors = linalg.eigh_tridiagonal(main, off)
+    nodes, vectors = linalg.eigh_tridiagonal(main, off, check_finite=False)
     return Measure(np.asarray(nodes), np.asarray((norm * vectors[0]) ** 2))

@@ -31,7 +31,7 @@ def estimate_null(
         return fit_null(y, covariates, covariance, method=method)
     estimate = haseman_elston(y, covariates, covariance)
     null = fit_null(y, covariates, covariance, method="he", h2=estimate.h2)
-    return _with_moments(null, estimate)
+    return with_moments(null, estimate)
 
 
 def estimate_null_dense(
@@ -41,7 +41,8 @@ def estimate_null_dense(
     return estimate_null(y, covariates, tridiagonal_covariance(k), method=method)
 
 
-def _with_moments(null: NullModel, estimate: HasemanElstonEstimate) -> NullModel:
+def with_moments(null: NullModel, estimate: HasemanElstonEstimate) -> NullModel:
+    """The model at an estimate by moments, with the estimate's errors and warnings."""
     half = _NORMAL_95 * estimate.h2_se
     warnings = null.warnings
     if estimate.boundary is not None:

@@ -17,7 +17,7 @@ from scipy import linalg
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from nextlmm.errors import ConvergenceError, NumericalError
-from nextlmm.linalg.covariance import Covariance, FloatArray
+from nextlmm.linalg.covariance import Covariance, FloatArray, SymmetricOperator
 from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.null import Boundary, checked_trait
 
@@ -48,7 +48,7 @@ class HasemanElstonEstimate:
 
 
 @dataclass(frozen=True)
-class _Traces:
+class Traces:
     """Traces of the powers of A = M K M: tr M, tr A, tr A^2, tr A^3, tr A^4."""
 
     zero: float
@@ -84,11 +84,22 @@ def haseman_elston(
     y = checked_trait(y, design)
     allowed = int(LARGEST_SHARE * (design.n - design.n_covariates))
     n_removed = max(min(n_components, allowed), 0)
-    removed = _basis_with_components(covariance, design, n_removed)
+    removed = basis_with_components(covariance, design, n_removed)
     traces = _traces(covariance, removed)
     centred, _ = design.centre(y)
     residual = centred - removed @ (removed.T @ centred)
     moments = np.array([residual @ residual, residual @ covariance.matmul(residual)])
+    return from_moments(traces, moments, n_removed)
+
+
+def from_moments(traces: Traces, moments: FloatArray, n_removed: int) -> HasemanElstonEstimate:
+    """The estimate from the traces and y'M y, y'M K M y, ``moments`` (2,).
+
+    Raises
+    ------
+    NumericalError
+        If the two equations are dependent.
+    """
     system = np.array([[traces.one, traces.zero], [traces.two, traces.one]])
     if not abs(np.linalg.det(system)) > 1e-10 * traces.zero * traces.two:
         raise NumericalError(
@@ -110,7 +121,9 @@ def haseman_elston(
     )
 
 
-def _basis_with_components(covariance: Covariance, design: Design, n_components: int) -> FloatArray:
+def basis_with_components(
+    covariance: SymmetricOperator, design: Design, n_components: int
+) -> FloatArray:
     """Orthonormal basis, (n, c + k), of the covariates and the top eigenvectors of Q1 K Q1."""
     if n_components == 0:
         return design.basis
@@ -133,7 +146,7 @@ def _basis_with_components(covariance: Covariance, design: Design, n_components:
     return np.asarray(basis)
 
 
-def _traces(covariance: Covariance, removed: FloatArray) -> _Traces:
+def _traces(covariance: Covariance, removed: FloatArray) -> Traces:
     n = len(removed)
     sums = np.zeros(4)
     for start in range(0, n, BLOCK):
@@ -148,14 +161,14 @@ def _traces(covariance: Covariance, removed: FloatArray) -> _Traces:
             np.vdot(once, twice),
             np.vdot(twice, twice),
         )
-    return _Traces(float(n - removed.shape[1]), *(float(value) for value in sums))
+    return Traces(float(n - removed.shape[1]), *(float(value) for value in sums))
 
 
 def _projected(x: FloatArray, removed: FloatArray) -> FloatArray:
     return np.asarray(x - removed @ (removed.T @ x))
 
 
-def _standard_error(traces: _Traces, system: FloatArray, h2: float) -> float:
+def _standard_error(traces: Traces, system: FloatArray, h2: float) -> float:
     """Standard error of the raw h2 if y has covariance h2 K + (1 - h2) I.
 
     Gaussian quadratic forms have cov(y'Ay, y'By) = 2 tr(A S B S) with S the covariance of M y;

@@ -58,12 +58,12 @@ class WhitenedTrait:
     @property
     def log_likelihood_ml(self) -> float:
         """Log-likelihood, maximal over the effects and sigma2."""
-        return -0.5 * (self.logdet_sigma + _gaussian_part(self.ypy, self.n))
+        return -0.5 * (self.logdet_sigma + gaussian_part(self.ypy, self.n))
 
     @property
     def log_likelihood_reml(self) -> float:
         """Restricted log-likelihood, maximal over sigma2."""
-        part = _gaussian_part(self.ypy, self.n - self.n_covariates)
+        part = gaussian_part(self.ypy, self.n - self.n_covariates)
         return -0.5 * (self.logdet_sigma + self.logdet_design + part)
 
 
@@ -98,5 +98,6 @@ def whiten_trait(
     )
 
 
-def _gaussian_part(ypy: float, df: int) -> float:
+def gaussian_part(ypy: float, df: int) -> float:
+    """-2 log-likelihood of df degrees of freedom, sigma2 profiled out, without determinants."""
     return df * (float(np.log(2.0 * np.pi * ypy / df)) + 1.0)
