@@ -1,30 +1,105 @@
-"""temporary"""
+"""Samples in tree order, dominant components, and approximate factors: what is ready to solve."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
-from nextlmm.linalg.hodlr_build import Budget, hodlr_covariance
-from nextlmm.linalg.ordering import cluster_tree, components
+from nextlmm.linalg.hodlr import HodlrFactor
+from nextlmm.linalg.hodlr_levels import (
+    COMPONENTS_AND_BLOCKS,
+    NOTHING,
+    Ranks,
+    hodlr_factor,
+)
+from nextlmm.linalg.ordering import joined
+from nextlmm.linalg.tree import ClusterTree
+from nextlmm.relatedness.blocks import GenotypeBlocks, genotype_blocks
+from nextlmm.relatedness.operator import RelationshipOperator
+from nextlmm.relatedness.ordering import (
+    Components,
+    find_components,
+    find_relatives,
+    tree_of_groups,
+)
+from nextlmm.run.exact.plan import Plan, Way
+from nextlmm.run.model import Model
+from nextlmm.run.problem import Problem
+
+RANKS: Mapping[Way, Ranks] = MappingProxyType(
+    {"hodlr": Ranks(), "components": COMPONENTS_AND_BLOCKS, "plain": NOTHING}
+)
+_LEAST_VARIANTS = 10_000
+_RELATED_SHARE = 0.01
+"""Share of samples with a relative from which families are worth a hierarchy."""
+_OUTSTANDING = 2.0
+"""A largest eigenvalue so many times the twentieth is structure, less is the edge of a bulk."""
 
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    problem: object
-    operator: object
-    components: tuple
-    way: str
-    k: object
-    tree: object
+    """A problem whose samples stand in tree order, and what was found on the way.
 
-    def factor(self, h2):
-        return hodlr_covariance(self.k, self.tree, Budget(rank=16), weight=h2).built
+    problem, operator : in tree order.
+    components : dominant eigenvalues (d,) and eigenvectors (n, d) of K, in tree order.
+    way : the kind of approximate factor; ``reason`` : why, as a clause, None if it was asked for.
+    tree : over the samples, its permutation already applied.
+    blocks : diagonal blocks of K from a part of the variants, None where none are needed.
+    seed : of the searches for columns.
+    """
+
+    problem: Problem
+    operator: RelationshipOperator
+    components: tuple[np.ndarray, np.ndarray]
+    way: Way
+    reason: str | None
+    tree: ClusterTree
+    blocks: GenotypeBlocks
+    seed: int
+
+    def factor(self, h2: float) -> HodlrFactor:
+        """A hierarchical square root of about Sigma(h2)."""
+        return hodlr_factor(
+            self.blocks, self.tree, weight=h2, ranks=RANKS[self.way], seed=self.seed
+        )
 
 
-def arrange(problem, operator, model, plan):
-    k = operator.to_dense()
-    tree = cluster_tree(k, leaf_size=128)
-    p = tree.permutation
-    k = np.asfortranarray(k[np.ix_(p, p)])
-    problem = problem.reordered(p)
-    return Arrangement(problem, problem.operator(), components(k, 20), plan.way, k, tree)
+def arrange(
+    problem: Problem, operator: RelationshipOperator, model: Model, plan: Plan
+) -> Arrangement:
+    """Order the samples so that populations and families are contiguous.
+
+    Cost: some six passes over a part of the variants, two over all, and n^2 operations for each of
+    a few thousand variants in search of relatives.
+    """
+    components = find_components(operator, seed=model.seed)
+    first, second, _ = find_relatives(operator, components, seed=model.seed)
+    group = joined(problem.n, first, second, model.leaf_size)
+    tree = tree_of_groups(group, components, leaf_size=model.leaf_size)
+    order = tree.permutation
+    way, reason = plan.way, None
+    if not plan.requested:
+        way, reason = _way(components, np.unique(np.concatenate((first, second))).size, problem.n)
+    return Arrangement(
+        problem=problem.reordered(order),
+        operator=operator.reordered(order),
+        components=(components.values, components.vectors[order]),
+        way=way,
+        reason=reason,
+        tree=tree,
+        blocks=genotype_blocks(
+            operator, order, count=max(_LEAST_VARIANTS, 2 * problem.n), seed=model.seed
+        ),
+        seed=model.seed,
+    )
+
+
+def _way(components: Components, n_related: int, n: int) -> tuple[Way, str]:
+    """The kind of factor that the spectrum asks for, and why."""
+    if n_related > _RELATED_SHARE * n:
+        return "hodlr", f"{n_related:,} of the {n:,} samples have relatives among them"
+    values = components.values
+    if len(values) and values[0] > _OUTSTANDING * values[-1]:
+        return "components", "there are populations and next to no relatives"
+    return "plain", "there are neither populations nor relatives that stand out"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.partition import chromosome_groups
-from nextlmm.linalg.covariance import SymmetricOperator
+from nextlmm.linalg.covariance import FloatArray
 from nextlmm.lmm.design import make_design
 from nextlmm.lmm.stochastic import StochasticFit, estimate_null_stochastic
 from nextlmm.progress import Progress
@@ -50,7 +50,7 @@ def find_by_products(
         listener.finish()
     with stopwatch.stage("null model"):
         listener.start("Fitting the null model", 1)
-        whole = _estimate(arrangement, arrangement.operator, model)
+        whole = _estimate(arrangement, model)
         listener.finish()
     parts: list[ScanColumns] = []
     lenses: list[Lens] = []
@@ -69,20 +69,27 @@ def find_by_products(
     listener.finish()
     factor = arrangement.factor(whole.null.h2)
     certificate = describe_products(fits, lenses, parts, factor)
-    certificate["plan"] = describe_plan(replace(plan, way=arrangement.way))
+    reason = "; ".join(filter(None, (plan.reason, arrangement.reason)))
+    certificate["plan"] = describe_plan(replace(plan, way=arrangement.way, reason=reason))
     return Findings(whole.null, parts, certificate, h2_by_chromosome)
 
 
-def _estimate(arrangement: Arrangement, operator: SymmetricOperator, model: Model) -> StochasticFit:
-    problem = arrangement.problem
+def _estimate(arrangement: Arrangement, model: Model, left_out: int = -1) -> StochasticFit:
+    """The null model of K, or of K without a chromosome."""
+    problem, operator = arrangement.problem, arrangement.operator
+
+    def product(x: FloatArray) -> FloatArray:
+        columns = 1 if x.ndim == 1 else x.shape[1]
+        return operator.matmul(x, np.full(columns, left_out), dtype=np.float32)
+
     return estimate_null_stochastic(
         problem.y,
         problem.covariates,
-        operator,
+        operator if left_out < 0 else operator.without(left_out),
         method=model.method,
         components=arrangement.components,
         seed=model.seed,
-        product=lambda x: operator.matmul(x, dtype=np.float32),
+        product=product,
     )
 
 
@@ -95,9 +102,7 @@ def _settings(
         yield _setting(arrangement, model, [group for group, _ in groups]), whole, ""
         return
     for group, name in groups:
-        operator = arrangement.operator
-        rest = operator if group.left_out < 0 else operator.without(group.left_out)
-        fit = _estimate(arrangement, rest, model)
+        fit = _estimate(arrangement, model, group.left_out)
         yield _setting(arrangement, model, [group]), fit, name
 
 
