@@ -14,5 +14,7 @@ Sigma into one with covariance I.  Nothing in this package knows what K is about
     hodlr.py        W as leaf Cholesky factors and low-rank corrections up the tree
     hodlr_build.py  that factor within a divergence budget
     divergence.py   how far a factor is from the exact matrix, measured
+    pcg.py          linear systems and inverse forms by conjugate gradients, in lock-step
+    lanczos.py      spectral measures of vectors, with a bracket
     threads.py      where one BLAS thread beats several
 """

@@ -11,4 +11,9 @@ and fitting is a search along the line h2 in (0, 1)::
     profile.py          the maximum of a smooth function on a line, its curvature and interval
     null.py             fit_null: ML or REML estimate with its standard error
     haseman_elston.py   the estimate by moments, without any factor
+    trace_curve.py      log determinants at every h2 by random vectors, with their error
+    krylov.py           the likelihood at every h2 from Krylov spaces of K
+    krylov_run.py       the Lanczos processes behind it, until their brackets are narrow
+    moments.py          the estimate by moments, its traces by random vectors
+    stochastic.py       estimate_null_stochastic: all of it from products with K alone
 """
