@@ -46,6 +46,8 @@ class StochasticFit:
     n_steps : products of the longest process.
     n_products : columns multiplied by K, all together.
     n_components : dominant components handled without random vectors.
+    likelihood : the curve that the estimate is the maximum of; None where there was no search of
+        a curve with random errors.
     """
 
     null: NullModel
@@ -57,6 +59,7 @@ class StochasticFit:
     n_steps: int
     n_products: int
     n_components: int
+    likelihood: KrylovLikelihood | None = None
 
     def __repr__(self) -> str:
         return f"<{self.null!r}, Monte-Carlo error {self.mc_error:.2g}>"
@@ -174,7 +177,8 @@ def _by_likelihood(
             f"{error.in_se:.2g} of its standard error; {tolerance:g} was aimed for and is not "
             "reached with as many vectors as are allowed",
         )
-    return _fit(replace(null, warnings=warnings), error, probed, spent, space)
+    found = _fit(replace(null, warnings=warnings), error, probed, spent, space)
+    return replace(found, likelihood=likelihood)
 
 
 def _by_moments(

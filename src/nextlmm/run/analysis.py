@@ -81,7 +81,7 @@ def _find(problem: Problem, model: Model, listener: Progress, stopwatch: Stopwat
     if model.mode != "exact":
         return find_densely(problem, model, listener, stopwatch)
     plan = plan_for(problem, model)
-    if plan.way != "dense":
+    if plan.way != "dense" or plan.precision == "single":
         return find_by_products(problem, model, plan, listener, stopwatch)
     return with_plan(find_densely(problem, model, listener, stopwatch), plan)
 

@@ -1,11 +1,12 @@
 """Samples in tree order, dominant components, and approximate factors: what is ready to solve."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
+from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.linalg.hodlr import HodlrFactor
 from nextlmm.linalg.hodlr_levels import (
     COMPONENTS_AND_BLOCKS,
@@ -15,6 +16,8 @@ from nextlmm.linalg.hodlr_levels import (
 )
 from nextlmm.linalg.ordering import joined
 from nextlmm.linalg.tree import ClusterTree
+from nextlmm.lmm.design import Design
+from nextlmm.lmm.stochastic import StochasticFit
 from nextlmm.relatedness.blocks import GenotypeBlocks, genotype_blocks
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.relatedness.ordering import (
@@ -23,6 +26,7 @@ from nextlmm.relatedness.ordering import (
     find_relatives,
     tree_of_groups,
 )
+from nextlmm.run.exact.denominators import Audit
 from nextlmm.run.exact.plan import Plan, Way
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
@@ -31,6 +35,7 @@ RANKS: Mapping[Way, Ranks] = MappingProxyType(
     {"hodlr": Ranks(), "components": COMPONENTS_AND_BLOCKS, "plain": NOTHING}
 )
 _LEAST_VARIANTS = 10_000
+_AUDITED, _AUDIT_RTOL = 192, 1e-3
 _RELATED_SHARE = 0.01
 """Share of samples with a relative from which families are worth a hierarchy."""
 _OUTSTANDING = 2.0
@@ -42,27 +47,39 @@ class Arrangement:
     """A problem whose samples stand in tree order, and what was found on the way.
 
     problem, operator : in tree order.
-    components : dominant eigenvalues (d,) and eigenvectors (n, d) of K, in tree order.
+    components : dominant eigenvalues and eigenvectors of K, in tree order.
     way : the kind of approximate factor; ``reason`` : why, as a clause, None if it was asked for.
     tree : over the samples, its permutation already applied.
-    blocks : diagonal blocks of K from a part of the variants, None where none are needed.
-    seed : of the searches for columns.
+    blocks : diagonal blocks of K from a part of the variants.
+    audit : how predictions are audited; its seed is that of the searches for columns too.
     """
 
     problem: Problem
     operator: RelationshipOperator
-    components: tuple[np.ndarray, np.ndarray]
+    components: Components
     way: Way
     reason: str | None
     tree: ClusterTree
     blocks: GenotypeBlocks
-    seed: int
+    audit: Audit
 
     def factor(self, h2: float) -> HodlrFactor:
         """A hierarchical square root of about Sigma(h2)."""
         return hodlr_factor(
-            self.blocks, self.tree, weight=h2, ranks=RANKS[self.way], seed=self.seed
+            self.blocks, self.tree, weight=h2, ranks=RANKS[self.way], seed=self.audit.seed
         )
+
+    def predictors(
+        self, h2: float, design: Design, left_out: Sequence[int]
+    ) -> Iterator[ProjectedFactor]:
+        """The same factor for every left-out chromosome."""
+        factor = projected_factor(self.factor(h2), design)
+        for _ in left_out:
+            yield factor
+
+    def improved(self, fit: StochasticFit, model: Model) -> StochasticFit:
+        """The null model as it is: there is no exact factor to improve it with."""
+        return fit
 
 
 def arrange(
@@ -84,14 +101,14 @@ def arrange(
     return Arrangement(
         problem=problem.reordered(order),
         operator=operator.reordered(order),
-        components=(components.values, components.vectors[order]),
+        components=Components(components.values, components.vectors[order]),
         way=way,
         reason=reason,
         tree=tree,
         blocks=genotype_blocks(
             operator, order, count=max(_LEAST_VARIANTS, 2 * problem.n), seed=model.seed
         ),
-        seed=model.seed,
+        audit=Audit(_AUDITED, _AUDIT_RTOL, model.seed),
     )
 
 

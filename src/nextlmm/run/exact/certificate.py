@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nextlmm.linalg.covariance import CovarianceFactor
-from nextlmm.linalg.hodlr import ranks_per_level
+from nextlmm.linalg.hodlr import MergedFactor, ranks_per_level
 from nextlmm.lmm.stochastic import StochasticFit
 from nextlmm.run.certificate import widest
 from nextlmm.run.columns import ScanColumns
@@ -47,7 +47,7 @@ def describe_products(
         "kl_interval": [0.0, 0.0],
         "kl_how": HOW,
         "log_determinant_error": fits[0].log_likelihood_error,
-        "ranks": [asdict(level) for level in ranks_per_level(factor)],
+        "ranks": _ranks(factor),
         "bytes": factor.nbytes,
         "bytes_dense": 8 * factor.n**2,
         "relative_residual": max(lens.scores.relative_residual for lens in lenses),
@@ -64,6 +64,12 @@ def describe_products(
         "h2_monte_carlo_share": max(fit.mc_error_in_se for fit in fits),
         "h2_probes": max(fit.n_probes for fit in fits),
     }
+
+
+def _ranks(factor: CovarianceFactor) -> list[dict[str, Any]]:
+    if not isinstance(factor, MergedFactor):
+        return []
+    return [asdict(level) for level in ranks_per_level(factor)]
 
 
 def _sharp_bounds(lens: Lens) -> np.ndarray:

@@ -1,8 +1,9 @@
 """The analysis of the exact model by products with the genotypes; nothing is n x n."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,25 +11,63 @@ from numpy.typing import NDArray
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.partition import chromosome_groups
-from nextlmm.linalg.covariance import FloatArray
-from nextlmm.lmm.design import make_design
+from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
+from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.stochastic import StochasticFit, estimate_null_stochastic
 from nextlmm.progress import Progress
 from nextlmm.relatedness.operator import RelationshipOperator
+from nextlmm.relatedness.ordering import Components
 from nextlmm.run.columns import ScanColumns
-from nextlmm.run.exact.arrange import Arrangement, arrange
+from nextlmm.run.exact.arrange import arrange
 from nextlmm.run.exact.certificate import describe_products
 from nextlmm.run.exact.denominators import Audit
-from nextlmm.run.exact.plan import Plan
+from nextlmm.run.exact.plan import Plan, Way
 from nextlmm.run.exact.route import describe_plan
 from nextlmm.run.exact.scan import Group, Lens, Setting, look, sharpened, tested_columns
+from nextlmm.run.exact.square import arrange_square
 from nextlmm.run.findings import Findings
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.timing import Stopwatch
 
-_AUDITED = 192
-_AUDIT_RTOL = 1e-3
+
+class Arranged(Protocol):
+    """A problem that is ready to be solved, by one kind of factor or another."""
+
+    @property
+    def problem(self) -> Problem:
+        """The problem, its samples in the order of the factors."""
+
+    @property
+    def operator(self) -> RelationshipOperator:
+        """Its relationships as products."""
+
+    @property
+    def components(self) -> Components:
+        """Their dominant components."""
+
+    @property
+    def way(self) -> Way:
+        """The kind of factor."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why this kind, as a clause; None if the plan says it all."""
+
+    @property
+    def audit(self) -> Audit:
+        """How predictions by the factor are audited."""
+
+    def factor(self, h2: float) -> CovarianceFactor:
+        """A factor of about Sigma(h2) with the whole K, to precondition."""
+
+    def predictors(
+        self, h2: float, design: Design, left_out: Sequence[int]
+    ) -> Iterator[ProjectedFactor]:
+        """Factors that predict x'Px without each chromosome in turn, -1 for none."""
+
+    def improved(self, fit: StochasticFit, model: Model) -> StochasticFit:
+        """A better null model where the factor allows it."""
 
 
 def find_by_products(
@@ -44,10 +83,7 @@ def find_by_products(
     """
     with stopwatch.stage("genotypes"):
         operator = problem.operator(listener)
-    with stopwatch.stage("ordering"):
-        listener.start("Ordering the samples", 1)
-        arrangement = arrange(problem, operator, model, plan)
-        listener.finish()
+    arrangement = _arrange(problem, operator, model, plan, listener, stopwatch)
     with stopwatch.stage("null model"):
         listener.start("Fitting the null model", 1)
         whole = _estimate(arrangement, model)
@@ -74,7 +110,29 @@ def find_by_products(
     return Findings(whole.null, parts, certificate, h2_by_chromosome)
 
 
-def _estimate(arrangement: Arrangement, model: Model, left_out: int = -1) -> StochasticFit:
+def _arrange(
+    problem: Problem,
+    operator: RelationshipOperator,
+    model: Model,
+    plan: Plan,
+    listener: Progress,
+    stopwatch: Stopwatch,
+) -> Arranged:
+    """What the route needs before anything can be solved."""
+    if plan.way == "dense":
+        with stopwatch.stage("relationship matrix"):
+            listener.start("Relating the samples", operator.n_variants)
+            square = arrange_square(problem, operator, model, listener)
+            listener.finish()
+            return square
+    with stopwatch.stage("ordering"):
+        listener.start("Ordering the samples", 1)
+        ordered = arrange(problem, operator, model, plan)
+        listener.finish()
+        return ordered
+
+
+def _estimate(arrangement: Arranged, model: Model, left_out: int = -1) -> StochasticFit:
     """The null model of K, or of K without a chromosome."""
     problem, operator = arrangement.problem, arrangement.operator
 
@@ -82,19 +140,21 @@ def _estimate(arrangement: Arrangement, model: Model, left_out: int = -1) -> Sto
         columns = 1 if x.ndim == 1 else x.shape[1]
         return operator.matmul(x, np.full(columns, left_out), dtype=np.float32)
 
-    return estimate_null_stochastic(
+    components = arrangement.components
+    fit = estimate_null_stochastic(
         problem.y,
         problem.covariates,
         operator if left_out < 0 else operator.without(left_out),
         method=model.method,
-        components=arrangement.components,
+        components=(components.values, components.vectors),
         seed=model.seed,
         product=product,
     )
+    return arrangement.improved(fit, model) if left_out < 0 else fit
 
 
 def _settings(
-    arrangement: Arrangement, model: Model, whole: StochasticFit
+    arrangement: Arranged, model: Model, whole: StochasticFit
 ) -> Iterator[tuple[Setting, StochasticFit, str]]:
     """What is to be scanned together: everything, or one chromosome with an h2 of its own."""
     groups = list(_groups(arrangement.problem, arrangement.operator, model))
@@ -131,16 +191,16 @@ def _check_disjoint(
     assert outside == len(varying), "a tested variant is in its own matrix"  # noqa: S101
 
 
-def _setting(arrangement: Arrangement, model: Model, groups: list[Group]) -> Setting:
+def _setting(arrangement: Arranged, model: Model, groups: list[Group]) -> Setting:
     design = make_design(arrangement.problem.covariates)
 
-    @lru_cache(maxsize=2)
+    @lru_cache(maxsize=1)
     def factor_at(h2: float) -> ProjectedFactor:
         return projected_factor(arrangement.factor(h2), design)
 
     def predictors(h2: float) -> Iterator[ProjectedFactor]:
-        for _ in groups:
-            yield factor_at(h2)
+        factor_at.cache_clear()  # room for the factors to come
+        return arrangement.predictors(h2, design, [group.left_out for group in groups])
 
     return Setting(
         problem=arrangement.problem,
@@ -150,7 +210,7 @@ def _setting(arrangement: Arrangement, model: Model, groups: list[Group]) -> Set
         predictors=predictors,
         groups=groups,
         z_tolerance=model.z_tolerance,
-        audit=Audit(_AUDITED, _AUDIT_RTOL, model.seed),
+        audit=arrangement.audit,
     )
 
 

@@ -6,7 +6,7 @@ x'Px of the variants that matter and an audited prediction of all others.  The r
 figures of one processor core, so that the same problem takes the same route on every machine.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from nextlmm.errors import UsageError
@@ -16,6 +16,11 @@ Way = Literal["dense", "hodlr", "components", "plain"]
 DENSE_WORTH = 3.0
 """Exact denominators for every variant are worth this many times the time of predicted ones."""
 
+LARGEST_DOUBLE = 3_000
+"""Up to so many samples dense algebra is in double precision throughout."""
+
+_TRIANGLES = 3  # of single precision that are held at a time beyond
+_POLISHED = 3.0  # n^3 operations of the factors that make h2 exact
 _SQUARES = 4  # (n, n) arrays that dense algebra holds at a time
 _SYRK, _CHOLESKY, _REFLECT, _TRIANGLE = 60e9, 30e9, 6e9, 45e9  # operations a second, one core
 _PRODUCT, _DECODE, _WHITEN = 30e9, 0.8e9, 15e9
@@ -56,6 +61,8 @@ class Plan:
     reason : why, as a clause.
     cost : of the chosen way; ``other`` : of the one not chosen.
     requested : whether the user chose.
+    precision : of dense algebra: "single" with solves in double precision around it, "double"
+        throughout.
     """
 
     way: Way
@@ -63,6 +70,7 @@ class Plan:
     cost: Cost
     other: Cost
     requested: bool
+    precision: Literal["single", "double"] = "double"
 
 
 def dense_cost(size: Size) -> Cost:
@@ -70,14 +78,20 @@ def dense_cost(size: Size) -> Cost:
     n, square = float(size.n), float(size.n) ** 2
     passes = 2.0 if size.chromosomes > 1 else 1.0
     factors = size.chromosomes * size.heritabilities
+    single = size.n > LARGEST_DOUBLE
+    speed = 2.0 if single else 1.0
     seconds = (
-        passes * square * size.related / _SYRK
+        passes * square * size.related / (speed * _SYRK)
         + passes * n * size.related / _DECODE
-        + 4.0 / 3.0 * square * n / _REFLECT
-        + factors * square * n / 3.0 / _CHOLESKY
-        + size.heritabilities * square * size.tested / _TRIANGLE
+        + factors * square * n / 3.0 / (speed * _CHOLESKY)
+        + size.heritabilities * square * size.tested / (speed * _TRIANGLE)
     )
-    return Cost(seconds, 8.0 * _SQUARES * square)
+    if single:
+        products = product_cost(replace(size, tested=0))
+        polished = _POLISHED * square * n / (speed * _CHOLESKY)
+        packed = 4.0 * _TRIANGLES * square / 2.0
+        return Cost(seconds + products.seconds / 2.0 + polished, packed + products.n_bytes / 2.0)
+    return Cost(seconds + 4.0 / 3.0 * square * n / _REFLECT, 8.0 * _SQUARES * square)
 
 
 def product_cost(size: Size) -> Cost:
@@ -109,6 +123,12 @@ def make_plan(
     UsageError
         If the user asked for a way that cannot do it.
     """
+    plan = _choose(size, requested, memory, only_dense)
+    single = plan.way == "dense" and only_dense is None and size.n > LARGEST_DOUBLE
+    return replace(plan, precision="single" if single else "double")
+
+
+def _choose(size: Size, requested: Way | None, memory: float, only_dense: str | None) -> Plan:
     dense, products = dense_cost(size), product_cost(size)
     if only_dense is not None:
         if requested not in (None, "dense"):

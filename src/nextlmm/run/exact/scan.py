@@ -88,11 +88,12 @@ class Lens:
 
 def look(setting: Setting, h2: float, progress: Progress) -> Lens:
     """Solve for the scores, predict the denominators, and audit the prediction."""
-    factor = setting.factor_at(h2)
     problem, design, operator = setting.problem, setting.design, setting.operator
     chromosomes = np.array([group.left_out for group in setting.groups])
     system = uniform_system(operator, design, h2, chromosomes)
-    scores = solve_scores(problem.y, design, system, factor, z_tolerance=setting.z_tolerance)
+    scores = solve_scores(
+        problem.y, design, system, setting.factor_at(h2), z_tolerance=setting.z_tolerance
+    )
     forms = join_forms(
         [
             predicted_forms(problem, design, predictor, py, group.variants, progress)
@@ -108,7 +109,7 @@ def look(setting: Setting, h2: float, progress: Progress) -> Lens:
             problem,
             design,
             operator,
-            factor,
+            setting.factor_at(h2),
             variants[positions],
             left_out[positions],
             weight=h2,
