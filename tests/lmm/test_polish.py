@@ -81,8 +81,8 @@ def test_polish__finds_the_exact_estimate(method, shift):
     assert found.boundary is None
     assert found.step_in_se <= TOLERANCE
     assert abs(found.h2 - null.h2) <= 2 * TOLERANCE * null.h2_se
-    assert found.best is found.points[-1]
-    assert len(found.points) <= (3 if abs(shift) <= 0.1 else 6)
+    assert found.h2 == found.points[-1].h2
+    assert len(found.points) <= (3 if abs(shift) <= 0.1 else 7)
 
 
 def test_polish__gives_the_standard_error_of_the_curvature():
@@ -107,7 +107,7 @@ def test_polish__agrees_on_the_ends_of_the_line(h2, side):
         assert found.h2 == pytest.approx(null.h2, rel=1e-9)
         assert (found.standard_error, found.step_in_se) == (None, 0.0)
         assert len(found.points) == 1
-        towards = polish(0.5, 0.1, dense_evaluation(cohort))
+        towards = polish(0.1 if side == "lower" else 0.9, 0.1, dense_evaluation(cohort))
         assert towards.boundary == side
     assert ends
 
@@ -140,17 +140,16 @@ def scripted(slope):
     return evaluate
 
 
-@pytest.mark.parametrize("power", [0.5, 1.0, 1.5])
-@pytest.mark.parametrize("root", [-7.0, 0.4, 9.0])
-@pytest.mark.parametrize("start", [0.3, 0.9])
+@pytest.mark.parametrize("power", [0.7, 1.0, 1.5])
+@pytest.mark.parametrize("root", [-0.5, 0.4, 1.5])
+@pytest.mark.parametrize("start", [0.3, 0.7])
 def test_polish__stays_between_slopes_of_different_signs(root, power, start):
     def slope(t):
-        return 4.0 * float(np.sign(root - t)) * abs(root - t) ** power
+        return 4.0 * float(np.sign(root - t)) * abs(root - t) ** power * expit(t) * expit(-t)
 
-    found = polish(start, 0.05, scripted(slope))
+    found = polish(start, 0.15, scripted(slope))
     assert len(found.points) <= MOST_POINTS
-    assert abs(found.best.t - root) == min(abs(point.t - root) for point in found.points)
-    assert abs(found.best.t - root) < 1.0
+    assert abs(found.points[-1].t - root) < 0.2
 
 
 def test_polish__is_not_led_astray_by_rounding():
@@ -162,7 +161,7 @@ def test_polish__is_not_led_astray_by_rounding():
     for start in (0.3, 0.0, 0.55):
         h2 = float(expit(0.3 + start))
         found = polish(h2, h2 * (1 - h2) / 5.0, scripted(noisy))
-        assert abs(found.best.t - 0.3) * 5.0 < 0.006
+        assert abs(found.points[-1].t - 0.3) * 5.0 < 0.006
 
 
 def smooth_error(t):

@@ -15,7 +15,6 @@ B and r of ``likelihood``, tr P = |L^-1|^2 - |L^-T B|^2 and y'PPy = |L^-T r|^2.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.polynomial import Polynomial
@@ -25,14 +24,16 @@ from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.packed import PackedFactor
 from nextlmm.lmm.design import Design
 from nextlmm.lmm.likelihood import whiten_trait
+from nextlmm.lmm.null import Boundary, Method
 from nextlmm.lmm.profile import LOG_RATIO_LIMIT
 
 Curve = Callable[[float], tuple[float, float]]
 
 TOLERANCE = 0.002  # step, in standard errors of h2, below which an estimate is not moved
-MOST_POINTS = 8
-_FIRST_STEP = 2.0  # where nothing is known of the curvature
-_LARGEST_STEP = 2.0
+MOST_POINTS = 10
+_ENDS = (float(expit(-LOG_RATIO_LIMIT)), float(expit(LOG_RATIO_LIMIT)))  # of the range of h2
+_NEARLY_ONE = 0.998
+_LONGEST_STEP = 2.0  # in standard errors, at first
 _NEARBY = 0.02  # in standard errors; nearer points say nothing about the curvature
 _SEPARATION = 0.3  # in t; nearer points say the same about the error of a curve
 _MOST_KEPT = 3
@@ -54,7 +55,7 @@ class ExactPoint:
         """The weight of K."""
         return float(expit(self.t))
 
-    def slope(self, method: Literal["reml", "ml"]) -> float:
+    def slope(self, method: Method) -> float:
         """The derivative of one of the two."""
         return self.ml_slope if method == "ml" else self.reml_slope
 
@@ -63,8 +64,7 @@ class ExactPoint:
 class Polished:
     """An estimate of h2 from exact slopes.
 
-    points : in the order of their evaluation.
-    best : the one that is the estimate.
+    points : in the order of their evaluation; the last is the estimate.
     step_in_se : how far from it the maximum is expected, in standard errors of h2; 0 at an end.
     standard_error : of h2, from the curvature between points; None at an end of the line, or where
         it is not known.  The one of a corrected curve is better.
@@ -72,15 +72,14 @@ class Polished:
     """
 
     points: tuple[ExactPoint, ...]
-    best: ExactPoint
     step_in_se: float
     standard_error: float | None
-    boundary: Literal["lower", "upper"] | None
+    boundary: Boundary | None
 
     @property
     def h2(self) -> float:
         """The estimate."""
-        return self.best.h2
+        return self.points[-1].h2
 
 
 def exact_point(factor: PackedFactor, y: FloatArray, design: Design, h2: float) -> ExactPoint:
@@ -107,92 +106,110 @@ def polish(
     start_se: float | None,
     evaluate: Callable[[float], ExactPoint],
     *,
-    method: Literal["reml", "ml"] = "reml",
+    method: Method = "reml",
     tolerance: float = TOLERANCE,
 ) -> Polished:
     """The maximum near ``start_h2`` of the likelihood that ``evaluate`` gives at h2.
 
-    Newton's step with the curvature that ``start_se`` implies, then secants, kept between points
-    whose slopes have different signs.  The search ends where the next step would be less than
-    ``tolerance`` standard errors, at an end of the line if the likelihood rises towards it, or
-    after eight points (``step_in_se`` then says how good it is).
+    Newton's step with the curvature that ``start_se`` implies (None if it is not known), then
+    secants, kept between points whose slopes have different signs.  Any method but "ml" means REML.
+    The search ends where the next step would be less than ``tolerance`` standard errors, at an end
+    of the line if the likelihood rises towards it, or after ten points; ``step_in_se`` says how
+    good it is.
 
-    Cost: two to four evaluations from a start that is a tenth of a standard error away.
+    Cost: two or three evaluations from a start that is a tenth of a standard error away, one if
+    that is an end of the line and the maximum.
     """
-    t = float(np.clip(logit(start_h2), -LOG_RATIO_LIMIT, LOG_RATIO_LIMIT))
-    search = _Search(method, _curvature(float(expit(t)), start_se))
+    h2 = float(np.clip(start_h2, *_ENDS))
+    search = _Search(method, h2, start_se)
     for _ in range(MOST_POINTS):
-        search.add(t, evaluate(float(expit(t))))
+        search.add(h2, evaluate(h2))
         boundary = search.boundary()
         if boundary is not None:
-            return Polished(tuple(search.points), search.points[-1], 0.0, None, boundary)
+            return Polished(tuple(search.points), 0.0, None, boundary)
         if search.step_in_se() <= tolerance:
             break
-        t = search.next()
-    best = search.best()
+        h2 = search.next()
     return Polished(
         points=tuple(search.points),
-        best=search.points[best],
-        step_in_se=search.step_in_se(best),
-        standard_error=search.standard_error(best),
+        step_in_se=search.step_in_se(),
+        standard_error=search.standard_error(),
         boundary=None,
     )
 
 
 class _Search:
-    """The state of ``polish``: points, the curvature, and where the slope changes its sign."""
+    """The state of ``polish``: points, the curvature, and where the slope changes its sign.
 
-    def __init__(self, method: Literal["reml", "ml"], curvature: float | None) -> None:
+    It moves in u = -log(1 - h2), in which a likelihood is smooth at h2 = 0, and a straight line
+    towards h2 = 1 if K is singular; derivatives here are with respect to u.
+    """
+
+    def __init__(self, method: Method, start_h2: float, standard_error: float | None) -> None:
         self._method = method
-        self._curvature = curvature  # minus the second derivative, None if not known
-        self._t: list[float] = []
+        self._curvature: float | None = None  # minus the second derivative, None if not known
+        if standard_error:
+            self._curvature = ((1.0 - start_h2) / standard_error) ** 2
+        self._longest = _LONGEST_STEP
+        self._h2: list[float] = []
         self._slope: list[float] = []
         self.points: list[ExactPoint] = []
 
-    def add(self, t: float, point: ExactPoint) -> None:
+    def add(self, h2: float, point: ExactPoint) -> None:
         self.points.append(point)
-        self._t.append(t)
-        self._slope.append(point.slope(self._method))
-        if len(self._t) < 2:
+        self._h2.append(h2)
+        self._slope.append(point.slope(self._method) / h2)
+        if len(self._h2) < 2:
             return
-        apart = self._t[-1] - self._t[-2]
+        apart = _to_line(self._h2[-1]) - _to_line(self._h2[-2])
         if self._curvature is not None and abs(apart) * np.sqrt(self._curvature) < _NEARBY:
             return
         curvature = (self._slope[-2] - self._slope[-1]) / apart
         self._curvature = curvature if curvature > 0.0 else None
 
-    def boundary(self) -> Literal["lower", "upper"] | None:
-        t, slope = self._t[-1], self._slope[-1]
-        if t <= -LOG_RATIO_LIMIT and slope <= 0.0:
+    def boundary(self) -> Boundary | None:
+        h2, slope = self._h2[-1], self._slope[-1]
+        if h2 == _ENDS[0] and slope <= 0.0:
             return "lower"
-        return "upper" if t >= LOG_RATIO_LIMIT and slope >= 0.0 else None
+        return "upper" if h2 == _ENDS[1] and slope >= 0.0 else None
 
-    def best(self) -> int:
-        return int(np.argmin(np.abs(self._slope)))
-
-    def step_in_se(self, at: int = -1) -> float:
+    def step_in_se(self) -> float:
         if self._curvature is None:
             return float("inf")
-        return float(abs(self._slope[at]) / np.sqrt(self._curvature))
+        return float(abs(self._slope[-1]) / np.sqrt(self._curvature))
 
-    def standard_error(self, at: int) -> float | None:
+    def standard_error(self) -> float | None:
         if self._curvature is None:
             return None
-        h2 = self.points[at].h2
-        return float(h2 * (1.0 - h2) / np.sqrt(self._curvature))
+        return float((1.0 - self._h2[-1]) / np.sqrt(self._curvature))
 
     def next(self) -> float:
-        t, slope = self._t[-1], self._slope[-1]
-        if self._curvature is None:  # uphill, further every time
-            step = np.sign(slope) * _FIRST_STEP * 2.0 ** (len(self._t) - 1)
-        else:
-            step = np.clip(slope / self._curvature, -_LARGEST_STEP, _LARGEST_STEP)
-        pairs = list(zip(self._t, self._slope, strict=True))
-        low = max((x for x, s in pairs if s > 0.0), default=-LOG_RATIO_LIMIT)
-        high = min((x for x, s in pairs if s <= 0.0 and x > low), default=LOG_RATIO_LIMIT)
-        moved = float(np.clip(t + step, -LOG_RATIO_LIMIT, LOG_RATIO_LIMIT))
-        is_known = moved in self._t
-        return (low + high) / 2.0 if is_known or not low <= moved <= high else moved
+        pairs = list(zip(self._h2, self._slope, strict=True))
+        low = max((h2 for h2, slope in pairs if slope > 0.0), default=_ENDS[0])
+        high = min((h2 for h2, slope in pairs if slope <= 0.0 and h2 > low), default=_ENDS[1])
+        middle = float(expit((logit(low) + logit(high)) / 2.0))
+        if self._curvature is None:
+            return middle
+        step = self._slope[-1] / self._curvature
+        longest = self._longest / np.sqrt(self._curvature)
+        if abs(step) > longest:
+            step = float(np.copysign(longest, step))
+            self._longest *= 2.0
+        moved = -float(np.expm1(-(_to_line(self._h2[-1]) + step)))
+        # As a parabola in h2 the likelihood would then be highest beyond h2 = 1.
+        is_beyond = high == _ENDS[1] and (0.5 <= step < longest or low > _NEARLY_ONE)
+        if low < moved < high and not is_beyond:
+            return moved
+        if moved <= low == _ENDS[0] and low not in self._h2:
+            return low
+        # Nearly singular matrices are the last that are tried.
+        is_beyond = is_beyond or moved >= high == _ENDS[1]
+        is_last = is_beyond and middle > _NEARLY_ONE and high not in self._h2
+        return high if is_last else middle
+
+
+def _to_line(h2: float) -> float:
+    return -float(np.log1p(-h2))
 
 
 def corrected_curve(curve: Curve, points: tuple[ExactPoint, ...]) -> Curve:
@@ -239,9 +256,3 @@ def _value_and_slope(curve: Curve, t: float) -> tuple[FloatArray, FloatArray]:
     at_point = np.array(curve(t))
     slopes = [Polynomial.fit(nodes, v - v[3], 6).deriv()(t) for v in values.T]
     return at_point, np.array(slopes)
-
-
-def _curvature(h2: float, standard_error: float | None) -> float | None:
-    if not standard_error:
-        return None
-    return float((h2 * (1.0 - h2) / standard_error) ** 2)
