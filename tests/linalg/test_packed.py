@@ -16,6 +16,7 @@ from nextlmm.linalg.packed import (
     PackedTriangle,
     pack,
     packed_length,
+    single_precision_error,
 )
 
 U = 2.0**-24
@@ -184,11 +185,18 @@ def test_factor__says_that_a_matrix_is_not_positive_definite(n):
             factor(0.9)
 
 
-def test_factor__is_the_dense_factor_up_to_rounding(k):
-    dense = DenseCovariance(k).factor(0.5)
-    factor = PackedCovariance(pack(k)).factor(0.5)
-    x = np.random.default_rng(0).normal(size=(len(k), 20))
-    computed = (factor.whiten(x) ** 2).sum(axis=0)
-    expected = (dense.whiten(x) ** 2).sum(axis=0)
-    sigma = weighted_with_identity(k, 0.5)
-    np.testing.assert_allclose(computed, expected, rtol=len(k) * U * np.linalg.cond(sigma))
+@pytest.mark.parametrize("h2", [0.05, 0.3, 0.76, 0.95, 0.99, 0.999])
+def test_single_precision_error__is_not_exceeded(k, h2):
+    n = len(k)
+    x = np.random.default_rng(0).normal(size=(n, 500))
+    x -= x.mean(axis=0)
+    factor, dense = PackedCovariance(pack(k)).factor(h2), DenseCovariance(k).factor(h2)
+    forms, exact = ((each.whiten(x) ** 2).sum(axis=0) for each in (factor, dense))
+    estimate = single_precision_error(h2, float(np.linalg.eigvalsh(k)[-1]), n)
+    assert np.abs(forms / exact - 1.0).max() <= estimate
+
+
+def test_single_precision_error__grows_towards_one():
+    assert single_precision_error(0.0, 100.0, 1000) == 4 * U
+    assert single_precision_error(0.977, 100.0, 1000) == pytest.approx(1e-5, rel=0.05)
+    assert single_precision_error(0.5, 1000.0, 1000) == 16 * U
