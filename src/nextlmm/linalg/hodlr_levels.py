@@ -195,7 +195,8 @@ class _Builder:
         if not self.ranks.blocks:
             self.factors.update({leaf: DiagonalFactor(np.ones(leaf.size)) for leaf in leaves})
             return None
-        nodes = leaves if self.ranks.inner is None else _largest_within(self.root, held_rows)
+        is_flat = self.ranks.inner is None and self.root.size > held_rows
+        nodes = leaves if is_flat else _largest_within(self.root, held_rows)
         held = _HeldBlocks(nodes, blocks.leaves(nodes), blocks.n)
         for leaf, block in zip(leaves, held.leaves(leaves), strict=True):
             sigma = weighted_with_identity(block, self.weight)

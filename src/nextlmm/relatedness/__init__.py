@@ -11,4 +11,6 @@ and, where an n x n array is too much::
     operator.py  products with either matrix, straight from the genotypes
     columns.py   the columns of F in K = F F', block by block
     traces.py    what each variant adds to the trace, from the variant summary alone
+    blocks.py    its diagonal blocks in tree order, for the hierarchical factor
+    ordering.py  components, relatives and the tree, from genotypes or given by the user
 """

@@ -20,7 +20,7 @@ from nextlmm.relatedness.operator import RelationshipOperator
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-COMPONENTS = 20
+_COMPONENTS = 20
 _THINNED = 20_000  # variants that components are first looked for in
 _SCREENED = (1024, 8192)  # fewest and most variants that relatives are looked for in
 _SCREEN_ITEMS = 2**25  # genotypes of all samples at them
@@ -43,7 +43,7 @@ class Components:
 
 
 def find_components(
-    operator: RelationshipOperator, count: int = COMPONENTS, *, seed: int = 0
+    operator: RelationshipOperator, count: int = _COMPONENTS, *, seed: int = 0
 ) -> Components:
     """The dominant components of K, from a part of its variants and two passes over all.
 
