@@ -14,7 +14,13 @@ from nextlmm.genotype.summary import summarise_variants
 from nextlmm.linalg.hodlr_levels import DenseBlocks, Ranks, hodlr_factor
 from nextlmm.linalg.pcg import solve
 from nextlmm.linalg.tree import balanced_tree
-from nextlmm.relatedness.blocks import GenotypeBlocks, genotype_blocks, spread_over
+from nextlmm.relatedness import blocks as blocks_module
+from nextlmm.relatedness.blocks import (
+    GenotypeBlocks,
+    blocks_and_sketch,
+    genotype_blocks,
+    spread_over,
+)
 from nextlmm.relatedness.grm import variant_scaling
 from nextlmm.relatedness.operator import relationship_operator
 from nextlmm.relatedness.ordering import find_components, genotype_tree
@@ -95,6 +101,19 @@ def test_blocks__same_bytes_on_any_number_of_threads(held):
     for product, array in results[1:]:
         assert (product == results[0][0]).all()
         assert (array == results[0][1]).all()
+
+
+def test_blocks_and_sketch__take_what_there_is(held):
+    order = np.arange(held.operator.n)
+    blocks, sketch = blocks_and_sketch(held.operator, order, without=(1,))
+    rest = np.count_nonzero(held.operator.label != 1)
+    assert blocks.columns.n_columns == sketch.columns.n_columns == rest
+
+
+def test_blocks_and_sketch__measure_in_twice_the_variants(held, monkeypatch):
+    monkeypatch.setattr(blocks_module, "_SEARCHED", (20, 30))
+    blocks, sketch = blocks_and_sketch(held.operator, np.arange(held.operator.n))
+    assert (blocks.columns.n_columns, sketch.columns.n_columns) == (40, 20)
 
 
 def test_spread_over__draws_one_of_each_stretch():

@@ -20,6 +20,7 @@ from nextlmm.relatedness.operator import RelationshipOperator
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
+_SEARCHED = (5_000, 20_000)  # fewest and most variants that columns are searched in
 _PARTS = 4  # sums of products, one for each of so many equal parts of the variants
 _COLUMNS = 256  # of a block of genotypes, enough for products with blocks of a few hundred rows
 
@@ -142,6 +143,27 @@ def genotype_blocks(
             SourceColumns(chosen.source, chosen.variants, chosen.samples[rows], chosen.scaling)
         )
     raise TypeError(f"cannot bring {columns!r} into an order")
+
+
+def blocks_and_sketch(
+    operator: RelationshipOperator,
+    order: IndexArray,
+    *,
+    without: Collection[int] = (),
+    seed: int = 0,
+) -> tuple[GenotypeBlocks, GenotypeBlocks]:
+    """Blocks to measure a hierarchical factor in, and cheaper ones to search its columns in.
+
+    As many variants are searched as there are samples, between 5,000 and 20,000, and twice as many
+    measured: with fewer, directions that are noise of the choice of variants look like relatedness.
+
+    Cost: n (m + m') / 4 bytes for packed genotypes, at most 15,000 n.
+    """
+    fewest, most = _SEARCHED
+    count = int(np.clip(operator.n, fewest, most))
+    blocks = genotype_blocks(operator, order, count=2 * count, without=without, seed=seed)
+    sketch = genotype_blocks(operator, order, count=count, without=without, seed=seed + 1)
+    return blocks, sketch
 
 
 def spread_over(index: IndexArray, count: int, seed: int) -> IndexArray:
