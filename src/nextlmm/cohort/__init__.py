@@ -3,9 +3,10 @@
 Trait and covariate tables are text files keyed by sample ID.  ``align`` brings them into the order
 of the genotypes, by ID and never by position, and accounts for every sample that is left out::
 
-    table.py    a text table with family and sample IDs, values still as text
-    values.py   its columns as numbers, every doubtful value refused or reported
-    match.py    which row of a table belongs to which genotyped sample
-    design.py   the covariate matrix, checked for columns that cannot be told apart
-    align.py    the Cohort: trait and covariates of the analysed samples
+    table.py      a text table with family and sample IDs, values still as text
+    values.py     its columns as numbers, every doubtful value refused or reported
+    match.py      which row of a table belongs to which genotyped sample
+    design.py     the covariate matrix, checked for columns that cannot be told apart
+    relatives.py  an order of the samples, a pedigree or pairs of relatives
+    align.py      the Cohort: trait and covariates of the analysed samples
 """
