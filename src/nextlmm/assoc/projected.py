@@ -14,6 +14,7 @@ import numpy as np
 from scipy import linalg
 
 from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
+from nextlmm.linalg.threads import few_threads
 from nextlmm.lmm.design import Design
 
 
@@ -26,11 +27,13 @@ class ProjectedFactor:
 
     def apply(self, x: FloatArray) -> FloatArray:
         """P_F x for x of shape (n, k)."""
-        return self.factor.whiten_transposed(self._whitened(x))
+        with few_threads(self.factor.n):
+            return self.factor.whiten_transposed(self._whitened(x))
 
     def forms(self, x: FloatArray) -> FloatArray:
         """x'P_F x of every column of x (n, k), (k,); positive outside the covariates."""
-        whitened = self._whitened(x)
+        with few_threads(self.factor.n):
+            whitened = self._whitened(x)
         return np.asarray(np.einsum("ij,ij->j", whitened, whitened))
 
     def _whitened(self, x: FloatArray) -> FloatArray:
