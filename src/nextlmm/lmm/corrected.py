@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from scipy.special import expit, logit
 
@@ -9,8 +10,8 @@ from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.packed import PackedFactor
 from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.likelihood import WhitenedTrait, whiten_trait
-from nextlmm.lmm.null import Likelihood, Method, checked_trait, search_null
-from nextlmm.lmm.polish import Curve, ExactPoint, corrected_curve, exact_point, polish
+from nextlmm.lmm.null import Likelihood, checked_trait, search_null
+from nextlmm.lmm.polish import SEPARATION, Curve, ExactPoint, corrected_curve, exact_point, polish
 from nextlmm.lmm.stochastic import StochasticFit
 
 FactorAt = Callable[[float], PackedFactor]
@@ -43,7 +44,7 @@ def polish_null(
     covariates: FloatArray,
     factor_at: FactorAt,
     *,
-    methods: tuple[Method, ...],
+    methods: tuple[Literal["reml", "ml"], ...],
 ) -> StochasticFit:
     """The exact null model that a stochastic one is close to.
 
@@ -69,9 +70,11 @@ def polish_null(
     def stochastic(t: float) -> tuple[float, float]:
         return likelihood.log_likelihoods(float(expit(t)))
 
-    for method in reversed(methods):
-        start = fit.null.h2_ml if method == "ml" else fit.null.h2_reml
-        points += polish(start, fit.null.h2_se, evaluate, method=method).points
+    starts = {"ml": fit.null.h2_ml, "reml": fit.null.h2_reml}
+    apart = abs(float(logit(starts["ml"]) - logit(starts["reml"])))
+    # A point makes both curves exact in value and slope, so that a maximum nearby needs no other.
+    for method in methods if apart > SEPARATION else methods[:1]:
+        points += polish(starts[method], fit.null.h2_se, evaluate, method=method).points
     curve = corrected_curve(stochastic, tuple(points))
     exact = search_null(CorrectedLikelihood(y, design, factor_at, curve), methods[0])
     return replace(

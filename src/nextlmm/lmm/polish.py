@@ -35,7 +35,7 @@ _ENDS = (float(expit(-LOG_RATIO_LIMIT)), float(expit(LOG_RATIO_LIMIT)))  # of th
 _NEARLY_ONE = 0.998
 _LONGEST_STEP = 2.0  # in standard errors, at first
 _NEARBY = 0.02  # in standard errors; nearer points say nothing about the curvature
-_SEPARATION = 0.3  # in t; nearer points say the same about the error of a curve
+SEPARATION = 0.3  # in t; nearer points say the same about the error of a curve
 _MOST_KEPT = 3
 _DIFFERENCE = 0.05  # in t, between the points of a numerical derivative
 
@@ -224,7 +224,7 @@ def corrected_curve(curve: Curve, points: tuple[ExactPoint, ...]) -> Curve:
     """
     kept: list[ExactPoint] = []
     for point in reversed(points):
-        if all(abs(point.t - other.t) >= _SEPARATION for other in kept):
+        if all(abs(point.t - other.t) >= SEPARATION for other in kept):
             kept.append(point)
     kept = kept[:_MOST_KEPT]
     centre = kept[0].t

@@ -9,6 +9,7 @@ import numpy as np
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.linalg.hodlr import HodlrFactor
 from nextlmm.linalg.hodlr_levels import (
+    COMPONENTS,
     COMPONENTS_AND_BLOCKS,
     NOTHING,
     Ranks,
@@ -65,17 +66,22 @@ class Arrangement:
 
     def factor(self, h2: float) -> HodlrFactor:
         """A hierarchical square root of about Sigma(h2)."""
-        return hodlr_factor(
-            self.blocks, self.tree, weight=h2, ranks=RANKS[self.way], seed=self.audit.seed
-        )
+        return self._factor(h2, RANKS[self.way])
 
     def predictors(
         self, h2: float, design: Design, left_out: Sequence[int]
     ) -> Iterator[ProjectedFactor]:
-        """The same factor for every left-out chromosome."""
-        factor = projected_factor(self.factor(h2), design)
+        """The same factor for every left-out chromosome, with the dominant components in any case.
+
+        Without them x'Px of the variants that follow the populations would be anybody's guess.
+        """
+        ranks = COMPONENTS if self.way == "plain" else RANKS[self.way]
+        factor = projected_factor(self._factor(h2, ranks), design)
         for _ in left_out:
             yield factor
+
+    def _factor(self, h2: float, ranks: Ranks) -> HodlrFactor:
+        return hodlr_factor(self.blocks, self.tree, weight=h2, ranks=ranks, seed=self.audit.seed)
 
     def improved(self, fit: StochasticFit, model: Model) -> StochasticFit:
         """The null model as it is: there is no exact factor to improve it with."""

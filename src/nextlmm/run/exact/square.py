@@ -7,12 +7,12 @@ factor is audited like any other prediction.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.linalg.packed import PackedFactor, PackedTriangle
 from nextlmm.lmm.corrected import polish_null
 from nextlmm.lmm.design import Design
-from nextlmm.lmm.null import Method
 from nextlmm.lmm.stochastic import StochasticFit
 from nextlmm.progress import Progress
 from nextlmm.relatedness.operator import RelationshipOperator
@@ -58,9 +58,11 @@ class SquareArrangement:
 
     def improved(self, fit: StochasticFit, model: Model) -> StochasticFit:
         """The exact null model near a stochastic one."""
-        methods: tuple[Method, ...] = (model.method,)
-        if model.test != "wald" and model.method == "reml":
-            methods = ("reml", "ml")
+        methods: tuple[Literal["reml", "ml"], ...] = ("reml", "ml")
+        if model.method == "ml":
+            methods = ("ml",)
+        elif model.test == "wald":
+            methods = ("reml",)
         return polish_null(
             fit, self.problem.y, self.problem.covariates, self.factor, methods=methods
         )
