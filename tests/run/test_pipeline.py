@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nextlmm.errors import InputError, OutputError, VariantError
+from nextlmm.errors import InputError, OutputError, UsageError, VariantError
 from nextlmm.run.options import GwasOptions
 from nextlmm.run.pipeline import gwas
 from nextlmm.testing import reference
@@ -348,3 +348,29 @@ def test_gwas__a_trait_that_is_a_variant_has_the_same_p_value_in_every_mode(coho
         tested = table.filter(table["status"] == "ok")
         assert np.isfinite(tested["neg_log_10_p_value"].to_numpy()).all()
     assert found == pytest.approx([found[0]] * 3, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["order", "pedigree", "pairs"])
+def test_gwas__what_the_user_says_of_the_relatives_changes_no_result(files, cohort, tmp_path, kind):
+    path = tmp_path / f"{kind}.txt"
+    if kind == "order":
+        path.write_text("\n".join(reversed(cohort.ids)) + "\n")
+    elif kind == "pedigree":
+        path.write_text("IID father mother\n" + "".join(f"{i} f{i} 0\n" for i in cohort.ids))
+    else:
+        pairs = zip(cohort.ids[::2], cohort.ids[1::2], strict=True)
+        path.write_text("ID1 ID2 Kinship\n" + "".join(f"{a} {b} 0.25\n" for a, b in pairs))
+    option = "order" if kind == "order" else "relatives"
+    plain, _ = run(files, mode="exact", route="hodlr", leaf_size=16)
+    table, _ = run(files, mode="exact", route="hodlr", leaf_size=16, **{option: str(path)})
+    tested = plain["status"].to_numpy() == "ok"
+    low, high = (
+        np.array([part[f"neg_log_10_p_value_{end}"].to_numpy()[tested] for part in (plain, table)])
+        for end in ("low", "high")
+    )
+    assert np.all(low.max(axis=0) <= high.min(axis=0))  # both hold the exact answer
+
+
+def test_gwas__two_ways_to_order_are_one_too_many(files):
+    with pytest.raises(UsageError, match="give one"):
+        run(files, order="a.txt", relatives="b.txt")

@@ -11,6 +11,7 @@ import polars as pl
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nextlmm.cohort.align import Cohort, align
+from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
 from nextlmm.genotype.filters import VariantFilter, read_id_list, select_variants
 from nextlmm.genotype.source import GenotypeSource, open_genotypes
@@ -26,6 +27,8 @@ from nextlmm.run.model import Model
 from nextlmm.run.options import GwasOptions, split_names
 from nextlmm.run.problem import Relating, make_problem
 from nextlmm.run.timing import Stopwatch
+
+_INPUTS = ("pheno", "covar", "keep", "remove", "extract", "exclude", "order", "relatives")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +58,7 @@ class _Inputs:
     keep: SampleColumns | None
     remove: SampleColumns | None
     variant_filter: VariantFilter
+    kin: SampleColumns | Pedigree | KinshipList | None
 
 
 def gwas(options: GwasOptions, progress: Progress | None = None) -> GwasRun:
@@ -87,10 +91,7 @@ def gwas(options: GwasOptions, progress: Progress | None = None) -> GwasRun:
         )
         check_writable(files.paths())
         results = {
-            cohort.trait: _run_trait(
-                inputs.source, cohort, inputs.variant_filter, options, listener
-            )
-            for cohort in cohorts
+            cohort.trait: _run_trait(inputs, cohort, options, listener) for cohort in cohorts
         }
         document = describe_run(
             command=options.to_command(),
@@ -128,7 +129,15 @@ def _read_inputs(options: GwasOptions) -> _Inputs:
             extract=read_id_list(options.extract) if options.extract else None,
             exclude=read_id_list(options.exclude) if options.exclude else None,
         ),
+        kin=_read_kin(options),
     )
+
+
+def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | None:
+    """What the user says of the order of the samples."""
+    if options.order is not None:
+        return read_order(options.order)
+    return None if options.relatives is None else read_relatives(options.relatives)
 
 
 def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
@@ -150,28 +159,21 @@ def _covariate_names(inputs: _Inputs, options: GwasOptions) -> tuple[str, ...] |
 
 
 def _run_trait(
-    source: GenotypeSource,
-    cohort: Cohort,
-    variant_filter: VariantFilter,
-    options: GwasOptions,
-    listener: Progress,
+    inputs: _Inputs, cohort: Cohort, options: GwasOptions, listener: Progress
 ) -> TraitResult:
     """Analyse one trait as if it were the only one."""
-    watch, model = Stopwatch(), Model.from_options(options)
+    watch, model, source = Stopwatch(), Model.from_options(options), inputs.source
     with watch.stage("variant summary"):
         summary = summarise_variants(source, cohort.analysed, progress=listener)
-        selection = select_variants(source.variants, summary, len(cohort), variant_filter)
+        selection = select_variants(source.variants, summary, len(cohort), inputs.variant_filter)
         relating = Relating(model.grm_weighting, model.loco)
-        problem = make_problem(source, cohort, selection, summary, relating)
+        problem = make_problem(source, cohort, selection, summary, relating, kin=inputs.kin)
     analysis = analyse(problem, model, progress=listener, watch=watch)
     return TraitResult(cohort, selection, problem.n_related, analysis)
 
 
 def _input_paths(options: GwasOptions, source: GenotypeSource) -> dict[str, str]:
     """Every input file by role, for the record and so that none is overwritten."""
-    named = {
-        name: getattr(options, name)
-        for name in ("pheno", "covar", "keep", "remove", "extract", "exclude")
-    }
+    named = {name: getattr(options, name) for name in _INPUTS}
     chosen = {name: path for name, path in named.items() if path is not None}
     return {**source.files, **chosen}

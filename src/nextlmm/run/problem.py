@@ -6,6 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nextlmm.cohort.align import Cohort
+from nextlmm.cohort.relatives import (
+    KinshipList,
+    Parents,
+    Pedigree,
+    RelatedPairs,
+    SampleOrder,
+    order_of,
+)
+from nextlmm.cohort.table import SampleColumns
 from nextlmm.genotype.filters import VariantSelection
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.standardize import impute_mean
@@ -23,7 +32,10 @@ from nextlmm.relatedness.grm import (
     variant_scaling,
 )
 from nextlmm.relatedness.loco import LeftOut, check_loco, leave_one_out
-from nextlmm.relatedness.operator import RelationshipOperator, relationship_operator
+from nextlmm.relatedness.operator import HELD_BYTES, RelationshipOperator, relationship_operator
+
+Kin = SampleOrder | Parents | RelatedPairs
+"""An order of the analysed samples, their parents, or pairs of relatives among them."""
 
 _MOST_NAMES = 3
 _BLOCK_ELEMENTS = 1 << 20
@@ -44,6 +56,7 @@ class Problem:
     summary : all variants of the source over the analysed samples.
     scaling : how dosages enter the relationship matrix.
     given : (n, n) a relationship matrix made elsewhere, None if it is to be made of the genotypes.
+    kin : what the user says of who is related, None if nothing.
     warnings : sentences about the genotypes of the samples.
     """
 
@@ -55,6 +68,7 @@ class Problem:
     summary: VariantSummary
     scaling: Scaling
     given: FloatArray | None = None
+    kin: Kin | None = None
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -82,6 +96,7 @@ class Problem:
             y=self.y[permutation],
             covariates=self.covariates[permutation],
             given=None if given is None else given[np.ix_(permutation, permutation)],
+            kin=None,  # which speaks of the order before
         )
 
     def dosage_blocks(self, variants: IndexArray) -> Iterator[tuple[IndexArray, FloatArray]]:
@@ -122,14 +137,20 @@ class Problem:
             self.source, self.variants, self.scaling, self.samples, total, progress=progress
         )
 
-    def operator(self, progress: Progress | None = None) -> RelationshipOperator:
-        """K, and K without each chromosome, as products with the genotypes; nothing is n x n."""
+    def operator(
+        self, *, held_bytes: int = HELD_BYTES, progress: Progress | None = None
+    ) -> RelationshipOperator:
+        """K, and K without each chromosome, as products with the genotypes; nothing is n x n.
+
+        Packed genotypes of at most ``held_bytes`` are kept in memory.
+        """
         return relationship_operator(
             self.source,
             self.variants,
             self.scaling,
             self.samples,
             self.summary,
+            held_bytes=held_bytes,
             progress=progress,
         )
 
@@ -148,6 +169,8 @@ def make_problem(
     selection: VariantSelection,
     summary: VariantSummary,
     relating: Relating,
+    *,
+    kin: SampleColumns | Pedigree | KinshipList | None = None,
 ) -> Problem:
     """Put together what is to be solved for the analysed samples and the selected variants.
 
@@ -168,6 +191,7 @@ def make_problem(
     if relating.loco:
         check_loco(source, selection.index, scaling)
     uncalled = samples_without_calls(source, selection.index, scaling, cohort.analysed)
+    known = _kin_of(source, cohort, kin)
     return Problem(
         source=source,
         samples=cohort.analysed,
@@ -176,8 +200,25 @@ def make_problem(
         variants=selection.index,
         summary=summary,
         scaling=scaling,
-        warnings=_uncalled_warning(source, uncalled, len(cohort)),
+        kin=known,
+        warnings=(*_uncalled_warning(source, uncalled, len(cohort)), *_kin_warnings(known)),
     )
+
+
+def _kin_of(
+    source: GenotypeSource, cohort: Cohort, kin: SampleColumns | Pedigree | KinshipList | None
+) -> Kin | None:
+    """What a file says of the analysed samples."""
+    if kin is None:
+        return None
+    samples = source.samples.take(cohort.analysed)
+    if isinstance(kin, Pedigree):
+        return kin.parents(samples)
+    return kin.pairs(samples) if isinstance(kin, KinshipList) else order_of(samples, kin)
+
+
+def _kin_warnings(kin: Kin | None) -> tuple[str, ...]:
+    return () if kin is None else kin.warnings
 
 
 def _uncalled_warning(source: GenotypeSource, uncalled: IndexArray, n: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
+from nextlmm.cohort.relatives import Parents, RelatedPairs, SampleOrder
 from nextlmm.linalg.hodlr import HodlrFactor
 from nextlmm.linalg.hodlr_levels import (
     COMPONENTS,
@@ -25,7 +26,10 @@ from nextlmm.relatedness.ordering import (
     Components,
     find_components,
     find_relatives,
+    groups_of_pairs,
+    groups_of_pedigree,
     tree_of_groups,
+    tree_of_order,
 )
 from nextlmm.run.exact.denominators import Audit
 from nextlmm.run.exact.plan import Plan, Way
@@ -97,13 +101,11 @@ def arrange(
     a few thousand variants in search of relatives.
     """
     components = find_components(operator, seed=model.seed)
-    first, second, _ = find_relatives(operator, components, seed=model.seed)
-    group = joined(problem.n, first, second, model.leaf_size)
-    tree = tree_of_groups(group, components, leaf_size=model.leaf_size)
+    tree, n_related = _tree(problem, operator, components, model)
     order = tree.permutation
     way, reason = plan.way, None
     if not plan.requested:
-        way, reason = _way(components, np.unique(np.concatenate((first, second))).size, problem.n)
+        way, reason = _way(components, n_related, problem.n)
     return Arrangement(
         problem=problem.reordered(order),
         operator=operator.reordered(order),
@@ -116,6 +118,24 @@ def arrange(
         ),
         audit=Audit(_AUDITED, _AUDIT_RTOL, model.seed),
     )
+
+
+def _tree(
+    problem: Problem, operator: RelationshipOperator, components: Components, model: Model
+) -> tuple[ClusterTree, int]:
+    """The tree over the samples, and how many of them have a relative or were said to have one."""
+    n, kin, leaf_size = problem.n, problem.kin, model.leaf_size
+    if isinstance(kin, SampleOrder):
+        return tree_of_order(kin.order, leaf_size=leaf_size), n
+    if isinstance(kin, Parents):
+        group = groups_of_pedigree(kin.sample, kin.father, kin.mother, largest=leaf_size)
+    elif isinstance(kin, RelatedPairs):
+        group = groups_of_pairs(n, kin.first, kin.second, kin.relationship, largest=leaf_size)
+    else:
+        first, second, _ = find_relatives(operator, components, seed=model.seed)
+        group = joined(n, first, second, leaf_size)
+    size = np.unique(group, return_counts=True)[1]
+    return tree_of_groups(group, components, leaf_size=leaf_size), int(size[size > 1].sum())
 
 
 def _way(components: Components, n_related: int, n: int) -> tuple[Way, str]:

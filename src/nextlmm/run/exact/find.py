@@ -22,7 +22,7 @@ from nextlmm.run.exact.arrange import arrange
 from nextlmm.run.exact.certificate import describe_products
 from nextlmm.run.exact.denominators import Audit
 from nextlmm.run.exact.plan import Plan, Way
-from nextlmm.run.exact.route import describe_plan
+from nextlmm.run.exact.route import allowed_bytes, describe_plan
 from nextlmm.run.exact.scan import Group, Lens, Setting, look, sharpened, tested_columns
 from nextlmm.run.exact.square import arrange_square
 from nextlmm.run.findings import Findings
@@ -82,7 +82,8 @@ def find_by_products(
     packed genotypes, or a part of them, and some thousand numbers per sample.
     """
     with stopwatch.stage("genotypes"):
-        operator = problem.operator(listener)
+        held = int(allowed_bytes(model) / 2.0)
+        operator = problem.operator(held_bytes=held, progress=listener)
     arrangement = _arrange(problem, operator, model, plan, listener, stopwatch)
     with stopwatch.stage("null model"):
         listener.start("Fitting the null model", 1)

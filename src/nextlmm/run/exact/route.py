@@ -26,8 +26,14 @@ def plan_for(problem: Problem, model: Model) -> Plan:
     """
     size = problem_size(problem, model)
     requested = None if model.route == "auto" else model.route
-    memory = _machine_memory() / 2.0 if model.memory is None else model.memory * _GIB
-    return make_plan(size, requested, memory=memory, only_dense=_only_dense(problem, model))
+    return make_plan(
+        size, requested, memory=allowed_bytes(model), only_dense=_only_dense(problem, model)
+    )
+
+
+def allowed_bytes(model: Model) -> float:
+    """Memory for large arrays: what the user allows, or half of the machine's."""
+    return _machine_memory() / 2.0 if model.memory is None else model.memory * _GIB
 
 
 def problem_size(problem: Problem, model: Model) -> Size:
