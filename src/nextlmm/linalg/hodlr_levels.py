@@ -28,7 +28,7 @@ from nextlmm.linalg.subspace import KrylovSearch, RitzPairs, diagonalized, krylo
 from nextlmm.linalg.threads import few_threads
 from nextlmm.linalg.tree import ClusterTree, Node
 
-HELD_ROWS = 1024
+HELD_ROWS = 512
 _ROUNDINGS = 10.0
 """A core below so many times the rounding of its computation is not known to be positive."""
 
@@ -94,8 +94,8 @@ class Ranks:
         the mean variance of any row.
     """
 
-    root: Effort | None = Effort(16, 7, 256, patient=True)
-    inner: Effort | None = Effort(16, 7, 64)
+    root: Effort | None = Effort(16, 7, 128)
+    inner: Effort | None = Effort(8, 5, 48)
     worth: float = 0.1
     blocks: bool = True
 
@@ -140,7 +140,7 @@ def hodlr_factor(
         If a leaf of Sigma is not positive definite.
 
     Cost: one call of ``leaves`` for nodes of together n rows; for every level of larger nodes some
-    8 calls of ``matmul`` with 16 columns each, 15 at the root of a broad spectrum, and one with the
+    6 calls of ``matmul`` with 8 columns each, at the root 8 with 16, and one with the
     columns found if there is a sketch.
     """
     root = tree.root if isinstance(tree, ClusterTree) else tree
