@@ -274,16 +274,17 @@ def _solved(certificate: Mapping[str, Any]) -> list[str]:
         )
     if certificate["chi2_error_predicted"] is not None:
         lines.append(
-            f"chi-square of the others predicted, within "
+            "chi-square of the others predicted, within "
             f"{_percent(certificate['chi2_error_predicted'])} by an audit of "
             f"{certificate['audited']:,} (largest error seen "
             f"{_percent(certificate['audit_largest'])})"
         )
-    probes = count(certificate["h2_probes"], "probe")
-    lines.append(
-        f"h2 by Monte Carlo: error {real_up(certificate['h2_monte_carlo_error'])}, "
-        f"{real_up(certificate['h2_monte_carlo_share'])} of its standard error ({probes})"
-    )
+    if certificate["h2_probes"]:
+        probes = count(certificate["h2_probes"], "probe")
+        lines.append(
+            f"h2 by Monte Carlo: error {real_up(certificate['h2_monte_carlo_error'])}, "
+            f"{real_up(certificate['h2_monte_carlo_share'])} of its standard error ({probes})"
+        )
     return lines
 
 
