@@ -168,8 +168,10 @@ def compared(request, tmp_path_factory):
     }
     checked = {route: found for route, found in routes.items() if by_products(found)}
     at = rows_to_check(dense)
-    made = references(dense.options, [found.facts["h2"] for found in checked.values()], at)
-    return Compared(request.param, dense, routes, dict(zip(checked, made, strict=True)))
+    h2 = list(dict.fromkeys(found.facts["h2"] for found in checked.values()))
+    made = dict(zip(h2, references(dense.options, h2, at), strict=True)) if h2 else {}
+    own = {route: made[found.facts["h2"]] for route, found in checked.items()}
+    return Compared(request.param, dense, routes, own)
 
 
 def rows_to_check(dense: Run) -> np.ndarray:
