@@ -56,15 +56,17 @@ BOUND_COLUMNS = (
     Column(
         "neg_log_10_p_value_low",
         pl.Float64(),
-        "certified lower bound of what the exact model gives in place of neg_log_10_p_value",
+        "certified lower bound of what the exact model gives in place of neg_log_10_p_value; in "
+        "exact mode at the h2 of this row",
     ),
     Column(
         "neg_log_10_p_value_high",
         pl.Float64(),
-        "certified upper bound of what the exact model gives in place of neg_log_10_p_value",
+        "certified upper bound of what the exact model gives in place of neg_log_10_p_value; in "
+        "exact mode at the h2 of this row",
     ),
 )
-"""Further columns of a table from a compressed matrix."""
+"""Further columns of a table with a certificate for every variant."""
 
 
 def result_table(columns: Mapping[str, Iterable[Any]]) -> pl.DataFrame:

@@ -129,13 +129,18 @@ def look(setting: Setting, h2: float, progress: Progress) -> Lens:
 
 
 def log_p_ends(lens: Lens, test: Test, design: Design) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest -log10 p that the exact test of each variant can have, (m,) each."""
+    """Lowest and highest -log10 p that the exact test of each variant can have, (m,) each.
+
+    At the heritability of the lens; how well that is known is a matter of its own.
+    """
     found = lens.denominators
     low, high = found.information / (1.0 + found.bound), found.information * (1.0 + found.bound)
     room = lens.score_error * np.sqrt(high)
     size = np.abs(lens.forms.score)
-    most = (size + room) ** 2 / low / lens.ypy
-    least = np.maximum(size - room, 0.0) ** 2 / high / lens.ypy
+    # y'Py = b'a of a solve is off by b'P r, which the same argument bounds.
+    uncertain = lens.score_error * np.sqrt(lens.ypy)
+    most = (size + room) ** 2 / low / (lens.ypy - uncertain)
+    least = np.maximum(size - room, 0.0) ** 2 / high / (lens.ypy + uncertain)
     df = residual_df(design)
     return widened(
         log_p_of_share(test, least, design.n, df), log_p_of_share(test, most, design.n, df)
