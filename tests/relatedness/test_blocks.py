@@ -91,12 +91,12 @@ def test_blocks__without_everything_is_an_error(held):
 
 
 def test_blocks__same_bytes_on_any_number_of_threads(held):
-    blocks = genotype_blocks(held.operator, np.arange(held.operator.n))
-    x = np.random.default_rng(1).standard_normal((blocks.n, 3))
-    (nodes, _) = parts(blocks.n)
+    x = np.random.default_rng(1).standard_normal((held.operator.n, 3))
+    (nodes, _) = parts(held.operator.n)
     results = []
     for threads in (1, 2, 3):
         with threadpool_limits(threads):
+            blocks = genotype_blocks(held.operator, np.arange(held.operator.n))
             results.append((blocks.matmul(nodes, x), blocks.leaves(nodes)[0]))
     for product, array in results[1:]:
         assert (product == results[0][0]).all()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.dense import CholeskyFactor, cholesky_in_place, weighted_with_identity
@@ -25,7 +26,6 @@ from nextlmm.linalg.hodlr import (
 )
 from nextlmm.linalg.hodlr_build import divergence_of
 from nextlmm.linalg.subspace import KrylovSearch, RitzPairs, diagonalized, krylov_search
-from nextlmm.linalg.threads import few_threads
 from nextlmm.linalg.tree import ClusterTree, Node
 
 HELD_ROWS = 512
@@ -144,7 +144,7 @@ def hodlr_factor(
     columns found if there is a sketch.
     """
     root = tree.root if isinstance(tree, ClusterTree) else tree
-    with few_threads(blocks.n):
+    with threadpool_limits(1):  # many small operations; the blocks have threads of their own
         builder = _Builder(weight, ranks, root, seed)
         held = builder.plant(blocks, held_rows)
         for level in reversed(_levels(root)):

@@ -4,13 +4,13 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from nextlmm.errors import VariantError
 from nextlmm.linalg.tree import Node
@@ -25,15 +25,28 @@ _PARTS = 4  # sums of products, one for each of so many equal parts of the varia
 _COLUMNS = 256  # of a block of genotypes, enough for products with blocks of a few hundred rows
 
 
+def _blas_threads() -> int:
+    """How many threads the linear algebra may use."""
+    blas = ThreadpoolController().select(user_api="blas")
+    return max((pool["num_threads"] for pool in blas.info()), default=os.cpu_count() or 1)
+
+
 @dataclass(frozen=True, eq=False)
 class GenotypeBlocks:
     """The diagonal blocks of K = F F', F (n, m) with its rows in tree order.
 
     Products are in single precision, with an error of about 1e-6 of their norm; the same bytes on
     any number of threads.
+
+    Attributes
+    ----------
+    columns : F.
+    threads : that products may use, those of the linear algebra where the blocks were made: who
+        multiplies may have given it a single thread since.
     """
 
     columns: Columns
+    threads: int = field(default_factory=_blas_threads)
 
     def __repr__(self) -> str:
         return f"<diagonal blocks of relationships by {self.columns.n_columns:,} variants>"
@@ -57,7 +70,7 @@ class GenotypeBlocks:
             arrays[at] += rows @ rows.T
 
         work = np.empty((_COLUMNS, self._width), np.float32)
-        with _threads() as pool:
+        with _workers(self.threads) as pool:
             for part in blocks_of(0, self.columns.n_columns, _COLUMNS):
                 f = self._block(part, work)
                 list(pool.map(lambda at, f=f: add(f, at), every))
@@ -83,7 +96,7 @@ class GenotypeBlocks:
         borders = np.linspace(0, self.columns.n_columns, _PARTS + 1).astype(np.intp)
         parts = [slice(int(start), int(stop)) for start, stop in pairwise(borders)]
         result = np.zeros(x.shape)
-        with _threads() as pool:
+        with _workers(self.threads) as pool:
             for total in pool.map(product, parts):
                 result += total
         return result
@@ -175,9 +188,7 @@ def spread_over(index: IndexArray, count: int, seed: int) -> IndexArray:
 
 
 @contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
-    """As many threads as the linear algebra may use, with one thread of linear algebra in each."""
-    blas = ThreadpoolController().select(user_api="blas")
-    allowed = max((pool["num_threads"] for pool in blas.info()), default=os.cpu_count() or 1)
-    with blas.limit(limits=1), ThreadPoolExecutor(allowed) as pool:
+def _workers(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads with one thread of linear algebra in each."""
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         yield pool
