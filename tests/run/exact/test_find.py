@@ -237,3 +237,22 @@ def test_a_given_matrix_can_only_be_dense(cohort):
     y, dosage, *_ = cohort
     with pytest.raises(UsageError, match="given as a square array"):
         associate(y, dosage, k=np.eye(N), model=Model(route="hodlr", loco=False))
+
+
+@pytest.mark.usefixtures("single")
+@pytest.mark.parametrize("route", ["hodlr", "dense"])
+@pytest.mark.parametrize("test", ["wald", "lrt"])
+def test_hits_get_a_heritability_of_their_own(cohort, route, test):
+    choices = {"per_variant_h2": "hits", "hit_threshold": 1e-4, "test": test}
+    dense = run(cohort, mode="dense", **choices).table
+    exact = run(cohort, route=route, **choices)
+    own = (dense["h2"] != dense["h2"].mode(maintain_order=True).first()).fill_null(False).to_numpy()
+    assert own.sum() > 3
+    error = exact.certificate["h2_monte_carlo_error"] or 0.05 * exact.null.h2_se
+    h2, reference = (part["h2"].to_numpy()[own] for part in (exact.table, dense))
+    shared = exact.table["h2"].mode(maintain_order=True).first()
+    assert not np.any(h2 == shared)
+    # the random vectors of a chromosome move all of its own heritabilities alike
+    assert np.all(np.abs(h2 - reference) <= 10.0 * error)
+    p, q = (part["neg_log_10_p_value"].to_numpy()[own] for part in (exact.table, dense))
+    assert np.all(np.abs(p - q) <= 0.02 * q)

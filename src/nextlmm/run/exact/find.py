@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ from nextlmm.run.columns import ScanColumns
 from nextlmm.run.exact.arrange import arrange
 from nextlmm.run.exact.certificate import describe_products
 from nextlmm.run.exact.denominators import Audit
+from nextlmm.run.exact.hits import with_own_h2
 from nextlmm.run.exact.plan import Plan, Way
 from nextlmm.run.exact.route import allowed_bytes, describe_plan
 from nextlmm.run.exact.scan import Group, Lens, Setting, look, sharpened, tested_columns
@@ -98,6 +99,10 @@ def find_by_products(
     with stopwatch.stage("association"):
         for setting, fit, chromosome in _settings(arrangement, model, whole):
             columns, used = _scan(setting, model, fit, listener)
+            if model.per_variant_h2 == "hits":
+                columns = with_own_h2(
+                    setting, model, columns, partial(_estimate, arrangement, model)
+                )
             parts.append(columns)
             lenses += used
             if fit is not whole:
