@@ -13,7 +13,7 @@ from nextlmm.errors import UsageError
 
 Way = Literal["dense", "hodlr", "components", "plain"]
 
-DENSE_WORTH = 4.0
+DENSE_WORTH = 3.0
 """Exact denominators for every variant are worth this many times the time of predicted ones."""
 
 LARGEST_DOUBLE = 3_000
