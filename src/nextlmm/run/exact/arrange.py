@@ -1,6 +1,6 @@
 """Samples in tree order, dominant components, and approximate factors: what is ready to solve."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.cohort.relatives import Parents, RelatedPairs, SampleOrder
+from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.hodlr import HodlrFactor
 from nextlmm.linalg.hodlr_levels import (
     COMPONENTS,
@@ -20,7 +21,7 @@ from nextlmm.linalg.ordering import joined
 from nextlmm.linalg.tree import ClusterTree
 from nextlmm.lmm.design import Design
 from nextlmm.lmm.stochastic import StochasticFit
-from nextlmm.relatedness.blocks import GenotypeBlocks, genotype_blocks
+from nextlmm.relatedness.blocks import GenotypeBlocks, blocks_and_sketch, genotype_blocks
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.relatedness.ordering import (
     Components,
@@ -39,7 +40,8 @@ from nextlmm.run.problem import Problem
 RANKS: Mapping[Way, Ranks] = MappingProxyType(
     {"hodlr": Ranks(), "components": COMPONENTS_AND_BLOCKS, "plain": NOTHING}
 )
-_LEAST_VARIANTS = 10_000
+_VARIANTS = (10_000, 20_000)
+"""Fewest and most variants of a preconditioner, twice as many as samples in between."""
 _AUDITED, _AUDIT_RTOL = 192, 1e-3
 _RELATED_SHARE = 0.01
 """Share of samples with a relative from which families are worth a hierarchy."""
@@ -70,22 +72,42 @@ class Arrangement:
 
     def factor(self, h2: float) -> HodlrFactor:
         """A hierarchical square root of about Sigma(h2)."""
-        return self._factor(h2, RANKS[self.way])
+        return hodlr_factor(
+            self.blocks, self.tree, weight=h2, ranks=RANKS[self.way], seed=self.audit.seed
+        )
 
     def predictors(
         self, h2: float, design: Design, left_out: Sequence[int]
     ) -> Iterator[ProjectedFactor]:
-        """The same factor for every left-out chromosome, with the dominant components in any case.
+        """A factor that has not seen the chromosome, from half of the genome, for each of them.
 
-        Without them x'Px of the variants that follow the populations would be anybody's guess.
+        A factor that has seen a variant takes its x'Px for too small.  Two factors serve all
+        chromosomes, each those of the half that it was built without; without LOCO a variant is in
+        K, and so is it in the factor.  The dominant components are in it on every route: without
+        them x'Px of the variants that follow the populations would be anybody's guess.
         """
         ranks = COMPONENTS if self.way == "plain" else RANKS[self.way]
-        factor = projected_factor(self._factor(h2, ranks), design)
-        for _ in left_out:
-            yield factor
+        halves = _halves(self.operator)
+        made: dict[int, ProjectedFactor] = {}
+        for chromosome in left_out:
+            half = halves[chromosome] if chromosome >= 0 else -1
+            if half not in made:
+                without = np.flatnonzero(halves == half) if half >= 0 else ()
+                made[half] = projected_factor(self._predictor(h2, ranks, without), design)
+            yield made[half]
 
-    def _factor(self, h2: float, ranks: Ranks) -> HodlrFactor:
-        return hodlr_factor(self.blocks, self.tree, weight=h2, ranks=ranks, seed=self.audit.seed)
+    def _predictor(
+        self, h2: float, ranks: Ranks, without: Collection[int] | IndexArray
+    ) -> HodlrFactor:
+        blocks, sketch = blocks_and_sketch(
+            self.operator,
+            np.arange(self.problem.n),
+            without=[int(chromosome) for chromosome in without],
+            seed=self.audit.seed,
+        )
+        return hodlr_factor(
+            blocks, self.tree, weight=h2, ranks=ranks, sketch=sketch, seed=self.audit.seed
+        )
 
     def improved(self, fit: StochasticFit, model: Model) -> StochasticFit:
         """The null model as it is: there is no exact factor to improve it with."""
@@ -114,10 +136,20 @@ def arrange(
         reason=reason,
         tree=tree,
         blocks=genotype_blocks(
-            operator, order, count=max(_LEAST_VARIANTS, 2 * problem.n), seed=model.seed
+            operator, order, count=int(np.clip(2 * problem.n, *_VARIANTS)), seed=model.seed
         ),
         audit=Audit(_AUDITED, _AUDIT_RTOL, model.seed),
     )
+
+
+def _halves(operator: RelationshipOperator) -> IndexArray:
+    """0 or 1 for each chromosome, so that both have about as many variants."""
+    size = np.bincount(operator.label, minlength=len(operator.chromosomes))
+    half, total = np.zeros(len(size), dtype=np.intp), np.zeros(2)
+    for chromosome in np.argsort(-size, kind="stable"):
+        half[chromosome] = total.argmin()
+        total[half[chromosome]] += size[chromosome]
+    return half
 
 
 def _tree(
