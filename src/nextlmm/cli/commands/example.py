@@ -21,7 +21,7 @@ _NEAR_BP = 1_000_000
 def example(
     *,
     out: Annotated[Path, Parameter(alias="-o")] = Path("example"),
-    mode: Mode = "hodlr",
+    mode: Mode = "exact",
     threads: Annotated[int | None, Parameter(converter=whole_number)] = None,
     debug: Debug = False,
 ) -> None:
@@ -35,7 +35,7 @@ def example(
     out
         Folder for the data and the results; made if it does not exist.
     mode
-        Form of the relationship matrix: hodlr compresses it, dense keeps it exact.
+        Form of the model: exact, hodlr or dense, as for ``nextlmm gwas``.
     threads
         Processor cores to use. All of them unless given.
     """
@@ -53,7 +53,7 @@ def example(
 
 
 def example_options(
-    files: "ExampleFiles", folder: Path, *, mode: Mode = "hodlr", threads: int | None = None
+    files: "ExampleFiles", folder: Path, *, mode: Mode = "exact", threads: int | None = None
 ) -> GwasOptions:
     """The main job on the example: its trait with known loci, and both covariates."""
     return GwasOptions(
