@@ -48,7 +48,7 @@ def test_it_ends_with_every_file(finished: tuple[Path, str]) -> None:
 def test_the_screen_tells_the_story(finished: tuple[Path, str]) -> None:
     _, shown = finished
     assert shown.isascii()
-    for words in ("h2", "95 % interval", "lambda", "certificate", "KL divergence", "time"):
+    for words in ("h2", "95 % interval", "lambda", "certificate", "route dense", "time"):
         assert words in shown
     assert "4 of 4 are among those found" in shown
     assert "nextlmm gwas --bfile new/example/cohort --pheno new/example/traits.txt" in shown

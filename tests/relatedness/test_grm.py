@@ -108,7 +108,7 @@ def test_samples_without_calls__finds_them_among_those_asked_for(rng):
     dosage[11, 20] = 2.0
     source = array_source(dosage, variants=source.variants)
     rows = np.array([5, 3, 11, 2, 8])
-    scaling, total = build(source, rows, "standardized")
+    scaling, _ = build(source, rows, "standardized")
     assert samples_without_calls(source, EVERY, scaling, rows).tolist() == [5, 2]
 
 
