@@ -27,6 +27,7 @@ _PRODUCT, _DECODE, _WHITEN = 30e9, 0.8e9, 15e9
 _ITERATIONS, _STEPS, _PROBES, _AUDITED, _AUDIT_STEPS = 12, 20, 34, 192, 6
 _BUILD_COLUMNS = 400  # through a tenth of the variants or more
 _FACTOR_COLUMNS = 512  # numbers of the factor for each sample
+_PROGRAM = 1.6e8  # bytes of the program itself
 _WORK_COLUMNS = 2048  # of all arrays of a block solve, for each sample
 
 
@@ -90,8 +91,8 @@ def dense_cost(size: Size) -> Cost:
         products = product_cost(replace(size, tested=0))
         polished = _POLISHED * square * n / (speed * _CHOLESKY)
         packed = 4.0 * _TRIANGLES * square / 2.0
-        return Cost(seconds + products.seconds / 2.0 + polished, packed + products.n_bytes / 2.0)
-    return Cost(seconds + 4.0 / 3.0 * square * n / _REFLECT, 8.0 * _SQUARES * square)
+        return Cost(seconds + products.seconds / 2.0 + polished, packed + products.n_bytes)
+    return Cost(seconds + 4.0 / 3.0 * square * n / _REFLECT, _PROGRAM + 8.0 * _SQUARES * square)
 
 
 def product_cost(size: Size) -> Cost:
@@ -102,7 +103,7 @@ def product_cost(size: Size) -> Cost:
     passes = _STEPS + size.heritabilities * (_ITERATIONS + _AUDIT_STEPS)
     predicted = size.heritabilities * float(size.n) * size.tested * 2.0 * _FACTOR_COLUMNS
     seconds = 4.0 * genotypes * columns / _PRODUCT + passes * genotypes / _DECODE
-    n_bytes = 8.0 * size.n * (_FACTOR_COLUMNS + _WORK_COLUMNS) + 2.0 * 2**27
+    n_bytes = _PROGRAM + genotypes / 4.0 + 8.0 * size.n * (_FACTOR_COLUMNS + _WORK_COLUMNS)
     return Cost(seconds + predicted / _WHITEN, n_bytes)
 
 
