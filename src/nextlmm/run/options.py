@@ -97,9 +97,10 @@ class GwasOptions:
         Haseman-Elston regression.
     per_variant_h2
         Which variants get a heritability of their own: none, those that pass the hit threshold,
-        or all of them as GEMMA does (dense mode only).
+        or all of them as GEMMA does (which needs the square matrix).
     hit_threshold
-        P-value below which a variant is a hit for --per-variant-h2 hits.
+        P-value below which a variant is a hit: exact mode solves for all of its numbers, and
+        --per-variant-h2 hits tests it again.
     loco
         Test a variant against relationships computed without its own chromosome.
     loco_h2
@@ -112,8 +113,8 @@ class GwasOptions:
         Largest error that exact mode leaves in the score of any variant, in standard deviations.
     order
         Samples in the order in which exact mode compares them: a list, one sample per line. It is
-        found from the genotypes unless given; it changes the time that a run takes, and nothing
-        else.
+        found from the genotypes unless given; it changes the time that a run takes, and no result
+        beyond its certificate.
     relatives
         Who is related, for the same purpose: a pedigree (IID, father, mother) or a list of pairs
         with their kinship.
@@ -121,10 +122,10 @@ class GwasOptions:
         Weight of a variant in the relationship matrix: standardized divides by its standard
         deviation, centered does not.
     kl_tolerance
-        Largest KL divergence from the exact model that the compression may cost. 0.1 unless
+        In hodlr mode, largest KL divergence from the exact model that the compression may cost. 0.1 unless
         --rank is given.
     rank
-        Largest number of columns kept for each pair of compressed blocks, which bounds the rank
+        In hodlr mode, largest number of columns kept for each pair of compressed blocks, which bounds the rank
         of what lies between the two. Alone it is used at every level; with --kl-tolerance it is
         a cap, which wins.
     leaf_size
