@@ -122,11 +122,11 @@ class GwasOptions:
         Weight of a variant in the relationship matrix: standardized divides by its standard
         deviation, centered does not.
     kl_tolerance
-        In hodlr mode, largest KL divergence from the exact model that the compression may cost. 0.1 unless
-        --rank is given.
+        In hodlr mode, largest KL divergence from the exact model that the compression may cost. 0.1
+        unless --rank is given.
     rank
-        In hodlr mode, largest number of columns kept for each pair of compressed blocks, which bounds the rank
-        of what lies between the two. Alone it is used at every level; with --kl-tolerance it is
+        In hodlr mode, largest number of columns kept for each pair of compressed blocks, which
+        bounds the rank of what lies between the two. Alone it is used at every level; with --kl-tolerance it is
         a cap, which wins.
     leaf_size
         Number of samples below which a block is not divided further. Larger blocks that do not
