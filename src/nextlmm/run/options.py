@@ -126,8 +126,8 @@ class GwasOptions:
         unless --rank is given.
     rank
         In hodlr mode, largest number of columns kept for each pair of compressed blocks, which
-        bounds the rank of what lies between the two. Alone it is used at every level; with --kl-tolerance it is
-        a cap, which wins.
+        bounds the rank of what lies between the two. Alone it is used at every level; with
+        --kl-tolerance it is a cap, which wins.
     leaf_size
         Number of samples below which a block is not divided further. Larger blocks that do not
         compress within the budget stay exact too.
