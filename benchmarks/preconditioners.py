@@ -89,6 +89,7 @@ def main() -> int:
             for row in _rows(root, name):
                 print(" ".join(str(value) for value in row.values()), flush=True)
                 lines.write(json.dumps(row) + "\n")
+                lines.flush()
                 rows.append(row)
     text = "\n".join(_report(rows)) + "\n"
     (arguments.out / "preconditioners.md").write_text(text, encoding="utf-8")
