@@ -72,7 +72,7 @@ def describe_machine(threads: int) -> dict[str, Any]:
         "release": platform.release(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "memory_bytes": _memory_bytes(),
+        "memory_bytes": memory_bytes(),
         "threads": threads,
         "blas": [
             {
@@ -139,7 +139,7 @@ def _processor() -> str:
     return models[0] if models else platform.processor() or platform.machine()
 
 
-def _memory_bytes() -> int | None:
+def memory_bytes() -> int | None:
     """Memory of the machine, where the system tells."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -18,6 +18,7 @@ from nextlmm.linalg.divergence import (
 )
 from nextlmm.linalg.hodlr import ranks_per_level
 from nextlmm.lmm.likelihood import whiten_trait
+from nextlmm.run.columns import ScanColumns
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.solver import Fitted
@@ -120,6 +121,17 @@ def describe_certificate(
         "h2_exact": whole.exact_null.h2,
         "h2_error": whole.null.h2 - whole.exact_null.h2,
     }
+
+
+def largest_distance(parts: Sequence[ScanColumns]) -> float | None:
+    """The largest distance of any -log10 p from an end of its bounds; None if one is unbounded."""
+    errors = [
+        widest(part.neg_log_10_p_value, part.log_p_low, part.log_p_high)
+        for part in parts
+        if part.log_p_low is not None and part.log_p_high is not None
+    ]
+    finite = [error for error in errors if error is not None]
+    return max(finite) if len(finite) == len(errors) else None
 
 
 def widest(log_p: FloatArray, low: FloatArray, high: FloatArray) -> float | None:

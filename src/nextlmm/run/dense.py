@@ -8,7 +8,7 @@ import numpy as np
 from nextlmm.linalg.ordering import cluster_tree
 from nextlmm.progress import Progress
 from nextlmm.relatedness.grm import RelationshipSum, relationship_matrix
-from nextlmm.run.certificate import describe_certificate, exact_certificate, widest
+from nextlmm.run.certificate import describe_certificate, exact_certificate, largest_distance
 from nextlmm.run.findings import Findings
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
@@ -85,10 +85,4 @@ def _certificate(whole: Fitted, scans: list[Scan]) -> dict[str, Any]:
     parts = [scan.certificate for scan in scans if scan.certificate is not None]
     if whole.exact is None or not parts:
         return exact_certificate(whole)
-    errors = [
-        widest(scan.columns.neg_log_10_p_value, scan.columns.log_p_low, scan.columns.log_p_high)
-        for scan in scans
-        if scan.columns.log_p_low is not None and scan.columns.log_p_high is not None
-    ]
-    finite = [error for error in errors if error is not None]
-    return describe_certificate(whole, parts, max(finite) if len(finite) == len(errors) else None)
+    return describe_certificate(whole, parts, largest_distance([scan.columns for scan in scans]))

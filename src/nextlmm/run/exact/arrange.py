@@ -69,6 +69,7 @@ class Arrangement:
     tree: ClusterTree
     blocks: GenotypeBlocks
     audit: Audit
+    is_large: bool = False
 
     def factor(self, h2: float) -> HodlrFactor:
         """A hierarchical square root of about Sigma(h2)."""

@@ -9,12 +9,11 @@ import numpy as np
 from nextlmm.linalg.covariance import CovarianceFactor
 from nextlmm.linalg.hodlr import MergedFactor, ranks_per_level
 from nextlmm.lmm.stochastic import StochasticFit
-from nextlmm.run.certificate import widest
+from nextlmm.report.summary import PRODUCTS
+from nextlmm.run.certificate import largest_distance
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.exact.denominators import REFINED_RTOL
 from nextlmm.run.exact.scan import Lens
-
-HOW = "exact model, by products with the genotypes"
 
 
 def describe_products(
@@ -36,16 +35,10 @@ def describe_products(
     calibrations = [found.calibration for found in predicted if found.calibration is not None]
     left = [found.bound[~found.is_exact & np.isfinite(found.bound)] for found in predicted]
     sharp = [_sharp_bounds(lens) for lens in lenses]
-    errors = [
-        widest(part.neg_log_10_p_value, part.log_p_low, part.log_p_high)
-        for part in columns
-        if part.log_p_low is not None and part.log_p_high is not None
-    ]
-    finite = [error for error in errors if error is not None]
     return {
         "kl": 0.0,
         "kl_interval": [0.0, 0.0],
-        "kl_how": HOW,
+        "kl_how": PRODUCTS,
         "log_determinant_error": fits[0].log_likelihood_error,
         "ranks": _ranks(factor),
         "bytes": factor.nbytes,
@@ -59,7 +52,7 @@ def describe_products(
         "audited": sum(c.n_audited for c in calibrations) or None,
         "audit_spread": max((c.spread for c in calibrations), default=None),
         "audit_largest": max((c.largest for c in calibrations), default=None),
-        "neg_log_10_p_error_max": max(finite) if len(finite) == len(errors) else None,
+        "neg_log_10_p_error_max": largest_distance(columns),
         "h2_monte_carlo_error": max(fit.mc_error for fit in fits),
         "h2_monte_carlo_share": max(fit.mc_error_in_se for fit in fits),
         "h2_probes": max(fit.n_probes for fit in fits),

@@ -59,6 +59,10 @@ class Arranged(Protocol):
     def audit(self) -> Audit:
         """How predictions by the factor are audited."""
 
+    @property
+    def is_large(self) -> bool:
+        """Whether a factor takes so much memory that none is kept beside others."""
+
     def factor(self, h2: float) -> CovarianceFactor:
         """A factor of about Sigma(h2) with the whole K, to precondition."""
 
@@ -109,8 +113,8 @@ def find_by_products(
                 fits.append(fit)
                 h2_by_chromosome[chromosome] = fit.null.h2
     listener.finish()
-    factor = arrangement.factor(whole.null.h2)
-    certificate = describe_products(fits, lenses, parts, factor)
+    prepared = setting.factor_at(whole.null.h2).factor  # at hand, but for unusual heritabilities
+    certificate = describe_products(fits, lenses, parts, prepared)
     reason = "; ".join(filter(None, (plan.reason, arrangement.reason)))
     certificate["plan"] = describe_plan(replace(plan, way=arrangement.way, reason=reason))
     return Findings(whole.null, parts, certificate, h2_by_chromosome)
@@ -205,7 +209,8 @@ def _setting(arrangement: Arranged, model: Model, groups: list[Group]) -> Settin
         return projected_factor(arrangement.factor(h2), design)
 
     def predictors(h2: float) -> Iterator[ProjectedFactor]:
-        factor_at.cache_clear()  # room for the factors to come
+        if arrangement.is_large:
+            factor_at.cache_clear()  # room for the factors to come
         return arrangement.predictors(h2, design, [group.left_out for group in groups])
 
     return Setting(

@@ -6,6 +6,7 @@ from typing import Any
 
 from nextlmm.assoc.bound import ROUNDING
 from nextlmm.genotype.partition import chromosome_groups
+from nextlmm.output.provenance import memory_bytes
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.exact.plan import Plan, Size, make_plan
 from nextlmm.run.findings import Findings
@@ -33,7 +34,9 @@ def plan_for(problem: Problem, model: Model) -> Plan:
 
 def allowed_bytes(model: Model) -> float:
     """Memory for large arrays: what the user allows, or half of the machine's."""
-    return _machine_memory() / 2.0 if model.memory is None else model.memory * _GIB
+    if model.memory is not None:
+        return model.memory * _GIB
+    return (memory_bytes() or _MEMORY_IF_UNKNOWN) / 2.0
 
 
 def problem_size(problem: Problem, model: Model) -> Size:
@@ -85,10 +88,3 @@ def _only_dense(problem: Problem, model: Model) -> str | None:
     if model.per_variant_h2 == "always":
         return "a heritability for every variant needs the eigenvectors of a square matrix"
     return None
-
-
-def _machine_memory() -> float:
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):
-        return _MEMORY_IF_UNKNOWN

@@ -40,6 +40,7 @@ class SquareArrangement:
     audit: Audit
     way: Way = "dense"
     reason: str | None = None
+    is_large: bool = True
 
     def factor(self, h2: float) -> PackedFactor:
         """The factor of Sigma(h2) with the whole K, a second triangle."""
