@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nextlmm.genotype.counts import GenotypeCounts
+from nextlmm.genotype.packed_file import PackedFile
 from nextlmm.genotype.tables import IndexArray
 
 FloatArray = NDArray[np.float64]
@@ -106,7 +107,7 @@ class PackedGenotypes:
         return self.packed.shape[0]
 
     def __repr__(self) -> str:
-        where = "in memory" if isinstance(self.packed, np.ndarray) else "in a file"
+        where = "in a file" if isinstance(self.packed, PackedFile) else "in memory"
         return f"<{self.n:,} samples, {len(self):,} variants packed {where}>"
 
     def standardized(

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -20,6 +19,7 @@ from nextlmm.genotype.bed import BedSource
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import VariantSummary
+from nextlmm.genotype.tile import padded
 from nextlmm.linalg.covariance import SymmetricOperator
 from nextlmm.progress import Progress, Silent
 from nextlmm.relatedness.columns import (
@@ -29,6 +29,7 @@ from nextlmm.relatedness.columns import (
     SourceColumns,
     block_size,
     blocks_of,
+    tile_size,
 )
 from nextlmm.relatedness.grm import Scaling
 from nextlmm.relatedness.traces import Traces, column_moments, traces_of
@@ -36,12 +37,14 @@ from nextlmm.relatedness.traces import Traces, column_moments, traces_of
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-# Genotypes are held in memory, packed, up to so many bytes, and read in every pass beyond.
+# Packed genotypes are held in memory, both ways, up to so many bytes, or read in every pass.
 HELD_BYTES = 2 * 2**30
+_COPIES = 2
 # The variants are summed in so many parts, one after the other within a part, whatever the number
 # of threads: the order of a sum decides its last bits.
 _PARTS = 16
 _LARGEST_SUMS = 512 * 2**20  # bytes of all parts' sums, beyond which there are fewer parts
+_TOGETHER = 64  # columns, so that the sums of some thousand rows stay in the second cache
 _WORTH_PACKING_ANEW = 0.75  # share of the samples below which the others are dropped from memory
 
 
@@ -111,36 +114,42 @@ class RelationshipOperator(SymmetricOperator):
         FormatError
             If the genotypes are in a file that has become shorter.
 
-        Cost: 4 n m k operations, and decoding n m genotypes.
+        Cost: 4 n m k operations, by look-up for packed genotypes, decoding none.
         """
         block = x.reshape(self.n, -1)
         left = _left_out(left_out, block.shape[1], len(self.chromosomes))
+        result = np.empty(block.shape)
+        for at in blocks_of(0, block.shape[1], _TOGETHER):
+            result[:, at] = self._product(block[:, at], left[at], dtype)
+        return result.reshape(x.shape)
+
+    def _product(self, block: FloatArray, left: IndexArray, dtype: DTypeLike) -> FloatArray:
+        """K x of a few columns."""
+        k = len(left)
         traces = self.traces.of(left)
         centred = block - block.mean(axis=0)
         # By powers of two, hence exactly, into the range of single precision.
         exponent = np.frexp(np.abs(centred).max(axis=0, initial=0.0))[1]
-        rows = np.zeros((block.shape[1], self.columns.n_rows), dtype)
-        rows[:, self.rows] = np.ldexp(centred, -exponent).T
+        rows = np.zeros((self.columns.n_rows, k))
+        rows[self.rows] = np.ldexp(centred, -exponent)
+        work = padded(rows, self.columns.n_rows, dtype)
+        sums = work.sum(axis=0, dtype=np.float64)
 
-        def product(part: slice) -> NDArray[Any]:
-            total = np.zeros_like(rows)
-            added = np.empty_like(rows)
-            work = self.columns.workspace(dtype)
-            for at in blocks_of(part.start, part.stop, block_size(self.columns.n_rows)):
-                is_absent = self.label[at] == left[:, None]
+        def product(part: slice) -> FloatArray:
+            total = np.zeros(work.shape)
+            for at, tile in self.columns.tiles(part.start, part.stop, dtype):
+                is_absent = self.label[at, None] == left
                 if is_absent.all():
                     continue
-                f = self.columns.block(at, dtype, out=work)
-                inner = rows @ f
-                inner[is_absent] = 0.0
-                total += np.matmul(inner, f.T, out=added)
+                inner = tile.inner(work, sums)
+                inner[: len(is_absent), :k][is_absent] = 0.0
+                total += tile.outer(inner)
             return total
 
-        summed = self._sum_of_parts(product, rows.nbytes, rows.shape)
-        result = summed[:, self.rows].T
+        result = self._sum_of_parts(product, work.shape)[self.rows, :k]
         result -= result.mean(axis=0)
         result *= np.ldexp(self.n / traces, exponent)
-        return np.ascontiguousarray(result).reshape(x.shape)
+        return result
 
     def diagonal(self, left_out: int = -1) -> FloatArray:
         """Diagonal of K, (n,), without a chromosome if one is given.
@@ -151,17 +160,17 @@ class RelationshipOperator(SymmetricOperator):
         trace = self.traces.of(left)[0]
         is_used = self.label != left[0]
 
-        def squares(part: slice) -> NDArray[Any]:
-            total = np.zeros(self.columns.n_rows)
-            work = self.columns.workspace(np.float64)
-            for at in blocks_of(part.start, part.stop, block_size(self.columns.n_rows)):
-                f = self.columns.block(at, np.float64, out=work)
-                total += np.square(f, out=f) @ is_used[at].astype(np.float64)
+        shape = padded(np.empty((0, 1)), self.columns.n_rows, np.float64).shape
+
+        def squares(part: slice) -> FloatArray:
+            total = np.zeros(shape)
+            for at, tile in self.columns.tiles(part.start, part.stop, np.float64):
+                used = is_used[at, None].astype(np.float64)
+                total += tile.outer_of_squares(padded(used, len(used), np.float64))
             return total
 
-        shape = (self.columns.n_rows,)
-        total = self._sum_of_parts(squares, 8 * self.columns.n_rows, shape)
-        return np.asarray(total[self.rows] * (self.n / trace))
+        total = self._sum_of_parts(squares, shape)[self.rows, 0]
+        return np.asarray(total * (self.n / trace))
 
     def to_dense(self, left_out: int = -1) -> FloatArray:
         """K as an (n, n) array; for tests and small matrices.
@@ -225,20 +234,24 @@ class RelationshipOperator(SymmetricOperator):
         label, squares = self.label[index], self.squares[index]
         traces = traces_of(squares, label, len(self.chromosomes))
         columns = self.columns.take(index)
+        if isinstance(columns, PackedColumns):
+            columns = columns.held(linear_algebra_threads(self._libraries))
         return RelationshipOperator(self.chromosomes, columns, self.rows, label, squares, traces)
 
     def _sum_of_parts(
-        self, part_sum: Callable[[slice], NDArray[Any]], nbytes: int, shape: tuple[int, ...]
+        self, part_sum: Callable[[slice], FloatArray], shape: tuple[int, ...]
     ) -> FloatArray:
         """The sum over all columns in double precision, the parts added in their order."""
-        n_blocks = -(-self.n_variants // block_size(self.columns.n_rows))
-        n_parts = max(1, min(_PARTS, n_blocks, _LARGEST_SUMS // (nbytes or 1)))
-        borders = np.linspace(0, self.n_variants, n_parts + 1).astype(np.intp)
+        size = tile_size(self.n_variants)
+        n_tiles = -(-self.n_variants // size)
+        nbytes = 8 * int(np.prod(shape))
+        n_parts = max(1, min(_PARTS, n_tiles, _LARGEST_SUMS // (nbytes or 1)))
+        borders = size * np.linspace(0, n_tiles, n_parts + 1).astype(np.intp)
+        borders[-1] = self.n_variants
         parts = [slice(int(start), int(stop)) for start, stop in pairwise(borders)]
         total = np.zeros(shape)
-        blas = self._libraries.select(user_api="blas")
-        threads = max((pool["num_threads"] for pool in blas.info()), default=os.cpu_count() or 1)
-        with blas.limit(limits=1):
+        threads = linear_algebra_threads(self._libraries)
+        with self._libraries.select(user_api="blas").limit(limits=1):
             if threads == 1 or n_parts == 1:
                 for part in parts:
                     total += part_sum(part)
@@ -330,6 +343,12 @@ def relationship_operator(
     return RelationshipOperator(tuple(groups), columns, rows, label, squares, traces)
 
 
+def linear_algebra_threads(libraries: ThreadpoolController) -> int:
+    """How many threads the linear algebra may use now."""
+    pools = libraries.select(user_api="blas").info()
+    return max((pool["num_threads"] for pool in pools), default=os.cpu_count() or 1)
+
+
 def _packed_columns(
     source: BedSource,
     variants: IndexArray,
@@ -342,11 +361,12 @@ def _packed_columns(
     every, n_all = np.arange(len(variants)), len(source.samples)
     is_sparse = len(samples) < _WORTH_PACKING_ANEW * n_all
     n_held = len(samples) if is_sparse else n_all
-    if len(variants) * -(-n_held // 4) > held_bytes:
+    if len(variants) * -(-n_held // 4) * _COPIES > held_bytes:
         return columns, samples
+    threads = linear_algebra_threads(ThreadpoolController())
     if is_sparse:
-        return columns.packed_anew(every, samples), np.arange(len(samples))
-    return columns.packed_anew(every, None), samples
+        return columns.packed_anew(every, samples).held(threads), np.arange(len(samples))
+    return columns.held(threads), samples
 
 
 def _left_out(left_out: NDArray[np.intp] | None, k: int, n_chromosomes: int) -> NDArray[np.intp]:
