@@ -4,7 +4,7 @@ from contextvars import copy_context
 
 import pytest
 
-from nextlmm.work import Ledger, Work, count, part
+from nextlmm.work import Ledger, count, part
 
 
 def test_counts_go_to_the_open_stage() -> None:
@@ -99,7 +99,3 @@ def test_seconds_are_those_of_the_blocks() -> None:
     assert waiting.seconds >= 0.04
     assert waiting.seconds + computing.seconds <= seconds
     assert waiting.processor_seconds + computing.processor_seconds <= spent
-
-
-def test_work_adds_up() -> None:
-    assert Work(1.0, 2.0, 3.0, 4.0) + Work(10.0, 20.0, 30.0, 40.0) == Work(11.0, 22.0, 33.0, 44.0)

@@ -6,7 +6,7 @@ to know opens stages of a `Ledger`.  A stage may have parts, named within it by 
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -32,14 +32,6 @@ class Work:
     operations: float = 0.0
     genotypes: float = 0.0
 
-    def __add__(self, other: "Work") -> "Work":
-        return Work(
-            self.seconds + other.seconds,
-            self.processor_seconds + other.processor_seconds,
-            self.operations + other.operations,
-            self.genotypes + other.genotypes,
-        )
-
 
 class Ledger:
     """Work by stage; a stage that comes back adds up.
@@ -48,7 +40,7 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._work: dict[str, Work] = {}
+        self._amounts: dict[str, list[float]] = {}  # the four of `Work`
         self._lock = threading.Lock()
 
     @contextmanager
@@ -57,26 +49,38 @@ class Ledger:
         outer = _ACTIVE.get()
         chain: tuple[str, ...] = outer.names if outer is not None and outer.ledger is self else ()
         names = (*chain, SEPARATOR.join((*chain[-1:], name)))
-        self.add(names[-1:], Work())  # stages are in the order in which they began
+        self.add(names[-1:])  # stages are in the order in which they began
         token = _ACTIVE.set(_Stage(self, names))
         begin, processor = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
-            spent = Work(time.perf_counter() - begin, time.process_time() - processor)
+            seconds, spent = time.perf_counter() - begin, time.process_time() - processor
             _ACTIVE.reset(token)
-            self.add(names[-1:], spent)
+            self.add(names[-1:], seconds=seconds, processor_seconds=spent)
 
-    def add(self, names: tuple[str, ...], work: Work) -> None:
-        """Add ``work`` to each of the stages ``names``."""
+    def add(
+        self,
+        names: Iterable[str],
+        *,
+        seconds: float = 0.0,
+        processor_seconds: float = 0.0,
+        operations: float = 0.0,
+        genotypes: float = 0.0,
+    ) -> None:
+        """Add to the work of each of the stages ``names``."""
         with self._lock:
             for name in names:
-                self._work[name] = self._work.get(name, Work()) + work
+                amounts = self._amounts.setdefault(name, [0.0, 0.0, 0.0, 0.0])
+                amounts[0] += seconds
+                amounts[1] += processor_seconds
+                amounts[2] += operations
+                amounts[3] += genotypes
 
     def stages(self) -> dict[str, Work]:
         """Work by stage and part, in the order in which they first began."""
         with self._lock:
-            return dict(self._work)
+            return {name: Work(*amounts) for name, amounts in self._amounts.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +104,7 @@ def count(*, operations: float = 0.0, genotypes: float = 0.0) -> None:
     """
     stage = _ACTIVE.get()
     if stage is not None:
-        stage.ledger.add(stage.names, Work(operations=operations, genotypes=genotypes))
+        stage.ledger.add(stage.names, operations=operations, genotypes=genotypes)
 
 
 @contextmanager

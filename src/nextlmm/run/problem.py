@@ -33,6 +33,7 @@ from nextlmm.relatedness.grm import (
 )
 from nextlmm.relatedness.loco import LeftOut, check_loco, leave_one_out
 from nextlmm.relatedness.operator import HELD_BYTES, RelationshipOperator, relationship_operator
+from nextlmm.work import count
 
 Kin = SampleOrder | Parents | RelatedPairs
 """An order of the analysed samples, their parents, or pairs of relatives among them."""
@@ -108,6 +109,7 @@ class Problem:
     def dosages(self, variants: IndexArray) -> FloatArray:
         """Dosages (n, b) of some variants, missing ones at the variant's mean."""
         dosage = self.source.dosages(variants, self.samples)
+        count(genotypes=dosage.size)
         return impute_mean(dosage, self.summary.mean[variants])
 
     def total(self, progress: Progress | None = None) -> RelationshipSum:

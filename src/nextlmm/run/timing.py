@@ -24,7 +24,7 @@ class Stopwatch(Ledger):
         super().__init__()
         self._begin = time.perf_counter() if begin is None else begin
         if begin is not None:
-            self.add(("start-up",), Work(self.elapsed(), time.process_time()))
+            self.add(("start-up",), seconds=self.elapsed(), processor_seconds=time.process_time())
 
     def elapsed(self) -> float:
         """Seconds since the beginning, to a microsecond."""
