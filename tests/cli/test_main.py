@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,8 @@ from nextlmm.cli.main import main
 from nextlmm.run import pipeline
 from nextlmm.run.options import GwasOptions
 
+from ..run.conftest import make_cohort, write_cohort
+
 REQUIRED = ("gwas", "--bfile", "b", "--pheno", "p", "--out", "o")
 
 
@@ -24,7 +27,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     """Let the main job end with an exception of the test's choice."""
 
     def install(problem: BaseException) -> None:
-        def gwas(options: GwasOptions, progress: object) -> None:
+        def gwas(options: GwasOptions, progress: object, **_: object) -> None:
             raise problem
 
         monkeypatch.setattr(pipeline, "gwas", gwas)
@@ -124,13 +127,13 @@ def test_a_value_out_of_range_points_to_the_help(capsys: pytest.CaptureFixture[s
 def test_a_full_disk_behind_stdout(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(document: object, stream: object) -> None:
+    def fail(document: object, stream: object, **_: object) -> None:
         raise OSError(28, "No space left on device")
 
     class Run:
         document: ClassVar = {"files": {"log": "o.log"}}
 
-    monkeypatch.setattr(pipeline, "gwas", lambda options, progress: Run())
+    monkeypatch.setattr(pipeline, "gwas", lambda options, progress, **_: Run())
     monkeypatch.setattr(shared, "show_summary", fail)
     sentence = fails(capsys, 5, *REQUIRED)
     assert "standard output cannot be written (No space left on device)" in sentence
@@ -280,3 +283,19 @@ def test_letters_that_the_locale_cannot_show(tmp_path: Path) -> None:
 
 def test_version_of_the_package() -> None:
     assert nextlmm.__version__ == metadata.version("nextlmm")
+
+
+def test_profile_shows_where_the_time_went(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = write_cohort(tmp_path, make_cohort())
+    arguments = ["gwas", *GwasOptions(**(files | {"plots": False})).to_arguments()]
+    begin = time.perf_counter() - 1000.0
+    assert main([*arguments, "--profile"], begin) == 0
+    shown = capsys.readouterr().out
+    rows = {" ".join(line.split()[:-2]): line.split() for line in shown.splitlines()}
+    assert float(rows["run start-up"][-2]) >= 1000.0
+    assert "Ggenotypes/s" in shown
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "Ggenotypes/s" not in shown

@@ -9,6 +9,7 @@ from nextlmm.linalg.hodlr_build import Budget, HodlrCovariance, hodlr_covariance
 from nextlmm.linalg.spectral import spectral_covariance
 from nextlmm.linalg.tree import balanced_tree
 from nextlmm.linalg.tridiagonal import tridiagonal_covariance
+from nextlmm.work import Ledger
 
 EPS = np.finfo(float).eps
 WEIGHT = 0.6
@@ -110,3 +111,22 @@ def test_hodlr__refuses_a_matrix_that_is_not_positive_definite():
     k = np.diag([1.0] * 20 + [-3.0] * 20)
     with pytest.raises(NotPositiveDefiniteError):
         hodlr_covariance(k, balanced_tree(40, 8), Budget(kl=0.1), weight=0.9)
+
+
+def test_operations_are_counted():
+    n, columns = 12, 5
+    k = np.eye(n)
+    x = np.ones((n, columns))
+    ledger = Ledger()
+    with ledger.stage("factor"):
+        factor = DenseCovariance(k).factor(0.5)
+    with ledger.stage("solve"):
+        factor.solve(x)
+    with ledger.stage("product"):
+        DenseCovariance(k).matmul(x)
+    counted = {name: work.operations for name, work in ledger.stages().items()}
+    assert counted == {
+        "factor": n**3 / 3,  # LAPACK's count of a Cholesky factorisation, to leading order
+        "solve": 2 * n * n * columns,  # two triangles
+        "product": 2 * n * n * columns,
+    }

@@ -1,13 +1,16 @@
 import hashlib
 import io
 import json
+import threading
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
 
 from nextlmm.errors import MissingFileError
+from nextlmm.output import provenance
 from nextlmm.output.document import write_document
-from nextlmm.output.provenance import describe_run, hash_inputs
+from nextlmm.output.provenance import describe_run, hash_inputs, hashing
 
 
 def test_hash_inputs(tmp_path: Path) -> None:
@@ -22,24 +25,34 @@ def test_hash_inputs(tmp_path: Path) -> None:
     }
 
 
-def test_hash_inputs__reports_progress_in_bytes(tmp_path: Path) -> None:
-    class Listener:
-        def __init__(self) -> None:
-            self.events: list[tuple[str, int]] = []
+def test_hashing__is_ready_when_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"12345")
+    with hashing({"bim": str(path)}) as hashes:
+        assert hashes.result() == hash_inputs({"bim": str(path)})
 
-        def start(self, label: str, total: int) -> None:
-            self.events.append((label, total))
 
-        def advance(self, amount: int = 1) -> None:
-            self.events.append(("advance", amount))
+def test_hashing__an_error_is_raised_when_asked_for(tmp_path: Path) -> None:
+    with hashing({"bed": str(tmp_path / "nothing")}) as hashes, pytest.raises(MissingFileError):
+        hashes.result()
 
-        def finish(self) -> None:
-            self.events.append(("finish", 0))
 
+def test_hashing__is_stopped_by_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(paths: object, *, stop: threading.Event) -> bool:
+        return stop.wait(60.0)
+
+    monkeypatch.setattr(provenance, "hash_inputs", endless)
+    with pytest.raises(KeyboardInterrupt), hashing({}) as hashes:
+        raise KeyboardInterrupt
+    assert hashes.result(0.0)
+
+
+def test_hash_inputs__stops_when_told(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
-    listener = Listener()
-    hash_inputs({"bim": str(tmp_path / "a")}, progress=listener)
-    assert listener.events == [("hashing the inputs", 5), ("advance", 5), ("finish", 0)]
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(CancelledError):
+        hash_inputs({"bim": str(tmp_path / "a")}, stop=stop)
 
 
 def test_hash_inputs__missing_file(tmp_path: Path) -> None:

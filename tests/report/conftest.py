@@ -9,6 +9,18 @@ import pytest
 from nextlmm.output.provenance import describe_run
 from nextlmm.output.schema import result_table
 
+
+def _work(
+    seconds: float, processor_seconds: float, *, operations: float = 0.0, genotypes: float = 0.0
+) -> dict[str, float]:
+    return {
+        "seconds": seconds,
+        "processor_seconds": processor_seconds,
+        "operations": operations,
+        "genotypes": genotypes,
+    }
+
+
 TRAIT: dict[str, Any] = {
     "n": 513,
     "n_covariates": 3,
@@ -101,7 +113,13 @@ TRAIT: dict[str, Any] = {
             "genome_wide_significant": False,
         },
     ],
-    "timings": {"reading": 0.1, "relationship matrix": 0.42, "null model": 1.3, "scan": 0.2},
+    "timings": {"relationship matrix": 0.42, "null model": 1.3, "association": 0.2},
+    "work": {
+        "relationship matrix": _work(0.42, 0.8, operations=1.3e9, genotypes=2.5e6),
+        "null model": _work(1.3, 1.3),
+        "association": _work(0.2, 0.3, genotypes=2.5e6),
+        "association / scores": _work(0.1, 0.2, genotypes=2.5e6),
+    },
     "files": {"table": "out/run.height.tsv.gz"},
     "warnings": [],
 }
@@ -121,6 +139,9 @@ def document() -> dict[str, Any]:
         "samples": {"in_genotypes": 519, "kept": 519, "excluded": {}},
         "variants": {"in_genotypes": 5000, "excluded": {}},
         "traits": {"height": copy.deepcopy(TRAIT)},
+        "seconds": 2.31,
+        "work": {"start-up": _work(0.3, 0.3), "writing results": _work(0.05, 0.1)},
+        "peak_memory_bytes": 174_000_000,
     }
 
 

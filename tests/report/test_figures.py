@@ -149,7 +149,7 @@ def test_qq__states_the_facts(make_table: TableFactory) -> None:
     assert texts(figure)[0].split("\n") == [
         "2,000 variants",
         "513 samples",
-        r"$\lambda_{GC}$ = 1.075",
+        "λ = 1.075",
     ]
 
 

@@ -154,7 +154,7 @@ def test_several_traits_each_have_their_part(document: dict[str, Any]) -> None:
     document["traits"]["noise"] = copy.deepcopy(document["traits"]["height"])
     shown = text(document)
     assert shown.index("Trait height") < shown.index("Trait noise") < shown.index("\nRun\n")
-    assert "4 s (null model 2.6 s" in shown
+    assert "2.3 s (null model 2.6 s" in shown
 
 
 def test_labels_stand_in_one_column(document: dict[str, Any]) -> None:

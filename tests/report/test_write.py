@@ -9,16 +9,20 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nextlmm.errors import OutputError
 from nextlmm.output.names import RunFiles, run_files
+from nextlmm.output.publication import Publication
 from nextlmm.report import write as write_module
-from nextlmm.report.write import write_results
+from nextlmm.report.write import publish_document, publish_tables
 
 TableFactory = Callable[..., pl.DataFrame]
 
 
 def write(document: dict[str, Any], frame: pl.DataFrame, folder: Path, **changes: Any) -> RunFiles:
     files = run_files(str(folder / "run"), ["height"], **changes)
-    write_results(document, {"height": frame}, files)
+    with Publication() as publication:
+        publish_tables(publication, {"height": frame}, document["traits"], files)
+        publish_document(publication, document, files)
     return files
 
 
@@ -30,6 +34,7 @@ def test_every_file_is_there(
     assert json.loads(files.document.read_text(encoding="utf-8")) == document
     log = files.log.read_text(encoding="utf-8")
     assert "Trait height" in log
+    assert "Stages" in log
     assert "Provenance" in log
     with gzip.open(files.traits["height"]["table"], "rt") as table:
         assert len(table.readlines()) == 101
@@ -65,6 +70,29 @@ def test_all_or_none(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_plots__the_plotting_library_is_not_loaded() -> None:
-    program = "import sys, nextlmm.run.pipeline\nsys.exit('matplotlib' in sys.modules)\n"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+def test_a_plot_that_cannot_be_drawn_leaves_nothing(
+    document: dict[str, Any],
+    make_table: TableFactory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*args: object) -> None:
+        raise OutputError("no room for a plot")
+
+    monkeypatch.setattr(write_module, "_draw", fail)  # which runs beside the writing of the table
+    with pytest.raises(OutputError, match="no room for a plot"):
+        write(document, make_table(100), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_plots__the_libraries_that_are_slow_to_load_are_not_loaded() -> None:
+    program = (
+        "import sys, nextlmm.run.pipeline\n"
+        "slow = {'matplotlib', 'scipy.stats', 'scipy.optimize'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(slow)) or None)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0

@@ -59,3 +59,17 @@ def test_a_problem_has_a_short_name(files):
     chosen = nextlmm.select_variants(source.variants, summary, len(cohort), nextlmm.VariantFilter())
     problem = nextlmm.make_problem(source, cohort, chosen, summary, nextlmm.Relating(loco=False))
     assert repr(problem) == "Problem(96 samples, 1 fixed effects, 240 variants to test)"
+
+
+def test_the_stages_make_up_the_run(files):
+    document = gwas(GwasOptions(**files)).document
+    works = [document["work"], document["traits"]["y"]["work"]]
+    assert list(document["work"]) == ["reading tables", "hashing inputs", "writing results"]
+    assert {"variant summary", "null model", "association"} <= set(works[1])
+    seconds = sum(
+        entry["seconds"] for work in works for name, entry in work.items() if " / " not in name
+    )
+    assert seconds <= document["seconds"]
+    assert works[1]["variant summary"]["genotypes"] == 96 * 240
+    timings = document["traits"]["y"]["timings"]
+    assert timings == {name: works[1][name]["seconds"] for name in timings}

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from nextlmm.errors import NumericalError
 from nextlmm.linalg.covariance import FloatArray
@@ -117,7 +117,7 @@ def calibrate(share: FloatArray, predicted: FloatArray, exact: FloatArray) -> Ca
         height=height,
         spread_at=np.maximum(own, pooled),
         precision=precision,
-        quantile=float(stats.t.isf(MISS / 2.0, min(df, _HEAVY_TAILS))),
+        quantile=-float(stdtrit(min(df, _HEAVY_TAILS), MISS / 2.0)),  # upper, by symmetry
         n_audited=count,
         spread=pooled,
         largest=float(np.abs(np.expm1(deviation)).max()),

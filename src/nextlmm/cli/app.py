@@ -10,7 +10,7 @@ from cyclopts import App, CycloptsError
 
 from nextlmm.cli.commands.example import example
 from nextlmm.cli.commands.gwas import gwas
-from nextlmm.cli.commands.shared import DEBUG_FLAG
+from nextlmm.cli.commands.shared import DEBUG_FLAG, PROGRAM_BEGIN
 from nextlmm.cli.sentences import failure_sentence, usage_sentence
 from nextlmm.errors import NextlmmError, UsageError
 
@@ -18,8 +18,9 @@ _COMMANDS = ("gwas", "example")
 _USAGE, _BROKEN_PIPE = 2, 141
 
 
-def execute(arguments: Sequence[str]) -> int:
+def execute(arguments: Sequence[str], begin: float | None = None) -> int:
     """Run the command given by ``arguments`` and return its exit status; see `nextlmm.cli.main`."""
+    PROGRAM_BEGIN.set(begin)
     app = build_app()
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")

@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from types import FrameType
 
@@ -22,16 +23,21 @@ def run() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A name that the locale cannot show must not stop a run.
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(main(sys.argv[1:]))
+    # The interpreter itself was loaded before any clock was read, by one thread without a pause.
+    begin = time.perf_counter() - time.process_time()
+    sys.exit(main(sys.argv[1:], begin))
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command given by ``arguments`` and return its exit status."""
+def main(arguments: Sequence[str], begin: float | None = None) -> int:
+    """Run the command given by ``arguments`` and return its exit status.
+
+    ``begin`` is what ``time.perf_counter`` said when the program began, if its start counts.
+    """
     try:
         # The parser takes a tenth of a second to load, in which Ctrl-C must not print a traceback.
         from nextlmm.cli.app import execute  # noqa: PLC0415
 
-        return execute(arguments)
+        return execute(arguments, begin)
     except KeyboardInterrupt:
         sys.stderr.write(
             "nextlmm: Interrupted; the result files of a run appear together, so either all of "

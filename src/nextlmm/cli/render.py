@@ -6,6 +6,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from nextlmm.report.stages import stage_table
 from nextlmm.report.summary import Kind, Paragraph, plain_lines, summarise
 
 _STYLES: dict[Kind, str] = {
@@ -17,9 +18,9 @@ _STYLES: dict[Kind, str] = {
 }
 
 
-def show_summary(document: Mapping[str, Any], stream: TextIO) -> None:
-    """Print the summary of a run."""
-    paragraphs = summarise(document)
+def show_summary(document: Mapping[str, Any], stream: TextIO, *, profile: bool = False) -> None:
+    """Print the summary of a run, with ``profile`` also where its time went."""
+    paragraphs = [*summarise(document), *(stage_table(document) if profile else ())]
     if not stream.isatty():
         show_lines(plain_lines(paragraphs), stream)
         return

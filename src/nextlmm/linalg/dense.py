@@ -7,6 +7,7 @@ from scipy import linalg
 
 from nextlmm.errors import NotPositiveDefiniteError
 from nextlmm.linalg.covariance import Covariance, CovarianceFactor, FloatArray
+from nextlmm.work import count
 
 
 def cholesky_in_place(sigma: FloatArray) -> FloatArray:
@@ -19,6 +20,7 @@ def cholesky_in_place(sigma: FloatArray) -> FloatArray:
 
     Cost: n^3/3 operations, no copy if ``sigma`` is Fortran-ordered.
     """
+    count(operations=len(sigma) ** 3 / 3.0)
     factor, info = linalg.lapack.dpotrf(sigma, lower=1, clean=1, overwrite_a=1)
     if info != 0:
         raise NotPositiveDefiniteError(
@@ -79,6 +81,7 @@ class CholeskyFactor(CovarianceFactor):
         return np.asarray(np.einsum("ij,ij->i", self.lower, self.lower))
 
     def _triangular_solve(self, x: FloatArray, *, transposed: bool) -> FloatArray:
+        count(operations=float(self.n) * x.size)
         return np.asarray(
             linalg.solve_triangular(
                 self.lower, x, lower=True, trans=int(transposed), check_finite=False
@@ -99,6 +102,7 @@ class DenseCovariance(Covariance):
 
     def matmul(self, x: FloatArray) -> FloatArray:
         """K x."""
+        count(operations=2.0 * self.n * x.size)
         return self.values @ x
 
     def diagonal(self) -> FloatArray:

@@ -8,6 +8,7 @@ from scipy import linalg
 from nextlmm.errors import NotPositiveDefiniteError
 from nextlmm.linalg.covariance import Covariance, CovarianceFactor, FloatArray, scale_rows
 from nextlmm.linalg.threads import few_threads
+from nextlmm.work import count
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +107,7 @@ def spectral_covariance(k: FloatArray, *, overwrite: bool = False) -> SpectralCo
     Cost: about 9 n^3 operations and one (n, n) array for the eigenvectors; ``overwrite`` lets the
     storage of ``k`` be reused.
     """
+    count(operations=9.0 * len(k) ** 3)
     with few_threads(len(k)):
         values, vectors = linalg.eigh(k, driver="evd", overwrite_a=overwrite, check_finite=False)
     return SpectralCovariance(np.asarray(values), np.asarray(vectors))

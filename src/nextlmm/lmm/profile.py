@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import Polynomial
-from scipy import optimize
 from scipy.special import expit
 
 from nextlmm.errors import ConvergenceError
 from nextlmm.linalg.covariance import FloatArray
+from nextlmm.lmm.root import root_between
 
 LOG_RATIO_LIMIT = 5.0 * float(np.log(10.0))  # variance ratios from 1e-5 to 1e5, as in GEMMA
 GRID = np.linspace(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT, 11)
@@ -95,7 +95,7 @@ def crossings(function: Function, maximum: Maximum, drop: float, known: FloatArr
 
 
 def _root(function: Function, low: float, high: float) -> float:
-    return float(optimize.brentq(function, low, high, xtol=INTERVAL_TOLERANCE))
+    return root_between(function, low, high, tolerance=INTERVAL_TOLERANCE)
 
 
 def _refine(function: Function, values: FloatArray, peak: int) -> Maximum:

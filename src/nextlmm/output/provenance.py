@@ -3,7 +3,10 @@
 import hashlib
 import os
 import platform
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +16,6 @@ import threadpoolctl
 
 from nextlmm.errors import MissingFileError
 from nextlmm.output.schema import column_meanings
-from nextlmm.progress import Progress, Silent
 
 _LIBRARIES = ("numpy", "scipy", "polars", "matplotlib", "threadpoolctl")
 _CHUNK_BYTES = 1 << 20
@@ -87,25 +89,40 @@ def describe_machine(threads: int) -> dict[str, Any]:
     }
 
 
-def hash_inputs(
-    paths: Mapping[str, str], *, progress: Progress | None = None
-) -> dict[str, dict[str, Any]]:
+InputFacts = dict[str, dict[str, Any]]
+"""Path, size in bytes and SHA-256 of every input file by role."""
+
+
+def hash_inputs(paths: Mapping[str, str], *, stop: threading.Event | None = None) -> InputFacts:
     """Size and SHA-256 of every input file by role.
 
     Raises
     ------
     MissingFileError
         If a file is not there or cannot be read.
+    CancelledError
+        If ``stop`` is set before the end.
     """
-    listener = progress or Silent()
+    order = stop or threading.Event()
     sizes = {role: _size(role, path) for role, path in paths.items()}
-    listener.start("hashing the inputs", sum(sizes.values()))
-    entries = {
-        role: {"path": path, "bytes": sizes[role], "sha256": _sha256(path, listener)}
+    return {
+        role: {"path": path, "bytes": sizes[role], "sha256": _sha256(path, order)}
         for role, path in paths.items()
     }
-    listener.finish()
-    return entries
+
+
+@contextmanager
+def hashing(paths: Mapping[str, str]) -> Iterator["Future[InputFacts]"]:
+    """What `hash_inputs` returns, made in a thread of its own while the block does other work.
+
+    A block that ends without having waited for it stops the thread.
+    """
+    stop = threading.Event()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        try:
+            yield pool.submit(hash_inputs, paths, stop=stop)
+        finally:
+            stop.set()
 
 
 def _size(role: str, path: str) -> int:
@@ -117,13 +134,14 @@ def _size(role: str, path: str) -> int:
         ) from error
 
 
-def _sha256(path: str, listener: Progress) -> str:
+def _sha256(path: str, stop: threading.Event) -> str:
     digest = hashlib.sha256()
     try:
         with Path(path).open("rb") as handle:
             while chunk := handle.read(_CHUNK_BYTES):
+                if stop.is_set():
+                    raise CancelledError
                 digest.update(chunk)
-                listener.advance(len(chunk))
     except OSError as error:
         raise MissingFileError(f"{path} cannot be read: {error.strerror}.") from error
     return digest.hexdigest()

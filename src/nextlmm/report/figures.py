@@ -11,10 +11,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
+from nextlmm.output.png import write_png_image
 from nextlmm.report.axis import StrengthAxis, apply_axis, strength_axis
 from nextlmm.report.labels import Label, place_labels
 from nextlmm.report.loci import chromosome_order, find_loci
@@ -31,6 +33,8 @@ _QQ_INCHES = (4.8, 4.8)
 # Fixed margins: fitting them to the text would take as long as all the drawing.
 _MANHATTAN_MARGINS = {"left": 0.056, "right": 0.994, "bottom": 0.115, "top": 0.925}
 _QQ_MARGINS = {"left": 0.125, "right": 0.97, "bottom": 0.11, "top": 0.925}
+# In plain characters: loading what sets formulas would take as long as all the drawing.
+_STRENGTH = "\N{MINUS SIGN}log₁₀ p"
 _MAX_LABELS = 12
 _LABEL_POINTS = 7.5
 _X_LIMITS = (-0.005, 1.005)  # of the genome, whose length is 1
@@ -91,7 +95,7 @@ def manhattan(frame: pl.DataFrame, *, title: str = "") -> Figure:
     leads = find_loci(tested.with_row_index("row"), threshold).head(_MAX_LABELS)
     if not leads.is_empty():
         _mark_leads(axes, genome, leads, axis, named)
-    axes.set_ylabel(r"$-\log_{10}\,p$")
+    axes.set_ylabel(_STRENGTH)
     return figure
 
 
@@ -142,13 +146,13 @@ def qq(
     axes.set_xlim(0, limit)
     line = -math.log10(genome_wide_threshold(m))
     apply_axis(axes, strength_axis(max(float(observed[0]), float(upper.max())), line), _GREY)
-    axes.set_xlabel(r"expected $-\log_{10}\,p$")
-    axes.set_ylabel(r"observed $-\log_{10}\,p$")
+    axes.set_xlabel(f"expected {_STRENGTH}")
+    axes.set_ylabel(f"observed {_STRENGTH}")
     facts = [f"{m:,} variants"]
     if n_samples is not None:
         facts.append(f"{n_samples:,} samples")
     if lambda_gc is not None:
-        facts.append(rf"$\lambda_{{GC}}$ = {lambda_gc:.3f}")
+        facts.append(f"λ = {lambda_gc:.3f}")
     axes.text(
         0.04,
         0.96,
@@ -162,8 +166,11 @@ def qq(
 
 
 def write_png(figure: Figure, handle: BinaryIO) -> None:
-    """Write ``figure`` as PNG without a date or a program name, so that bytes can be compared."""
-    figure.savefig(handle, format="png", dpi=_DPI, metadata={"Software": None})
+    """Write ``figure`` as PNG; equal figures give equal bytes."""
+    # Not by the figure's own way of saving, which goes through all of the drawing twice.
+    canvas: Any = FigureCanvasAgg(figure)  # whose methods have no types
+    canvas.draw()
+    write_png_image(np.asarray(canvas.buffer_rgba())[:, :, :3], handle, dpi=figure.dpi)
 
 
 def _dress(axes: Axes, title: str) -> None:

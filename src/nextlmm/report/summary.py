@@ -15,6 +15,7 @@ from nextlmm.report.wording import (
     real_up,
     reasons,
     sentence,
+    shortened,
     size,
 )
 
@@ -225,19 +226,15 @@ def _hit_rows(hits: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _hit_cells(hit: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        _shorten(str(hit["variant_id"]), 24),
-        _shorten(str(hit["chromosome"]), 12),
+        shortened(str(hit["variant_id"]), 24),
+        shortened(str(hit["chromosome"]), 12),
         f"{hit['base_pair_location']:,}",
-        _shorten(str(hit["effect_allele"]), 6),
+        shortened(str(hit["effect_allele"]), 6),
         f"{hit['effect_allele_frequency']:.3f}",
         real(hit["beta"]),
         real(hit["standard_error"]),
         f"{hit['neg_log_10_p_value']:.2f}",
     )
-
-
-def _shorten(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def _certificate(certificate: Mapping[str, Any], budget: Mapping[str, Any] | None) -> list[str]:

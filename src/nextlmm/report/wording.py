@@ -46,6 +46,11 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def shortened(text: str, width: int) -> str:
+    """``text``, with dots for an end beyond ``width`` characters."""
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
 def size(n_bytes: float) -> str:
     """A number of bytes in decimal units."""
     unit = 0

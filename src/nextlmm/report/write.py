@@ -1,6 +1,7 @@
 """Writing every file of a run."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,24 +14,28 @@ from nextlmm.output.names import RunFiles
 from nextlmm.output.publication import Publication
 from nextlmm.output.table import write_table
 from nextlmm.report.details import provenance
+from nextlmm.report.stages import stage_table
 from nextlmm.report.summary import plain_lines, summarise
 
 
-def write_results(
-    document: Mapping[str, Any],
+def publish_tables(
+    publication: Publication,
     tables: Mapping[str, pl.DataFrame],
+    traits: Mapping[str, Mapping[str, Any]],
     files: RunFiles,
     *,
     threads: int = 1,
 ) -> None:
-    """Write tables, plots, log and document; they appear together or not at all.
+    """Write the table of every trait, and its plots while the table is compressed.
 
     Parameters
     ----------
-    document
-        The complete result document.
+    publication
+        What the files are part of.
     tables
         The result table of each trait.
+    traits
+        The entry of each trait in the result document.
     files
         Where everything goes; plots are drawn for the traits that have a name for them.
     threads
@@ -41,15 +46,27 @@ def write_results(
     OutputError
         If a file cannot be written.
     """
-    with Publication() as publication:
+    with ThreadPoolExecutor(max_workers=1) as artist:
         for trait, frame in tables.items():
             paths = files.traits[trait]
+            drawn = artist.submit(_draw, publication, paths, trait, frame, traits[trait])
             publication.write(paths["table"], partial(write_table, frame, threads=threads))
-            if "manhattan" in paths:
-                _draw(publication, paths, trait, frame, document["traits"][trait])
-        lines = plain_lines([*summarise(document), *provenance(document)])
-        publication.write(files.log, partial(write_log, lines))
-        publication.write(files.document, partial(write_document, document))
+            drawn.result()
+
+
+def publish_document(
+    publication: Publication, document: Mapping[str, Any], files: RunFiles
+) -> None:
+    """Write the log and the result document of a run.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    lines = plain_lines([*summarise(document), *stage_table(document), *provenance(document)])
+    publication.write(files.log, partial(write_log, lines))
+    publication.write(files.document, partial(write_document, document))
 
 
 def _draw(
@@ -59,6 +76,8 @@ def _draw(
     frame: pl.DataFrame,
     facts: Mapping[str, Any],
 ) -> None:
+    if "manhattan" not in paths:
+        return
     # The plotting library takes a third of a second to load, which --no-plots must not cost.
     from nextlmm.report.figures import manhattan, qq, write_png  # noqa: PLC0415
 

@@ -19,6 +19,7 @@ from nextlmm.run.findings import Findings
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.timing import Stopwatch
+from nextlmm.work import Work
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class Analysis:
     lambda_gc : genomic inflation factor of the p-values; NaN if nothing was tested.
     certificate : how far the model is from the exact one, as JSON values.
     h2_by_chromosome : heritability with each chromosome left out, where it was estimated.
-    seconds : wall-clock time by stage.
+    work : seconds, operations and genotypes by stage.
     warnings : sentences about the genotypes and the null model.
     """
 
@@ -41,7 +42,7 @@ class Analysis:
     lambda_gc: float
     certificate: dict[str, Any]
     h2_by_chromosome: dict[str, float] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    work: dict[str, Work] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -63,15 +64,16 @@ def analyse(
     """Fit the null model of ``problem`` and test all its variants."""
     listener, stopwatch = progress or Silent(), watch or Stopwatch()
     findings = _find(problem, model, listener, stopwatch)
-    table = _table(problem, findings.columns)
-    inflation = lambda_gc(table["neg_log_10_p_value"].fill_null(np.nan).to_numpy())
+    with stopwatch.stage("result table"):
+        table = _table(problem, findings.columns)
+        inflation = lambda_gc(table["neg_log_10_p_value"].fill_null(np.nan).to_numpy())
     return Analysis(
         table=table,
         null=findings.null,
         lambda_gc=inflation,
         certificate=findings.certificate,
         h2_by_chromosome=findings.h2_by_chromosome,
-        seconds=stopwatch.seconds(),
+        work=stopwatch.stages(),
         warnings=(*problem.warnings, *findings.null.warnings, *findings.warnings),
     )
 

@@ -15,6 +15,7 @@ from nextlmm.report.loci import top_hits
 from nextlmm.run.analysis import Analysis
 from nextlmm.run.model import Model
 from nextlmm.run.options import GwasOptions
+from nextlmm.run.timing import seconds_by_stage, work_facts
 
 _LIST_REASONS = frozenset({"not in the keep list", "in the remove list"})
 
@@ -85,7 +86,8 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         },
         "certificate": analysis.certificate,
         "top_hits": top_hits(analysis.table),
-        "timings": analysis.seconds,
+        "timings": seconds_by_stage(analysis.work),
+        "work": work_facts(analysis.work),
         "files": {kind: str(path) for kind, path in files.traits[cohort.trait].items()},
         "warnings": warnings,
     }

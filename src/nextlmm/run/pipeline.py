@@ -1,7 +1,6 @@
 """The main job: from genotype and trait files to tables, plots, log and document."""
 
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,16 +16,17 @@ from nextlmm.genotype.filters import VariantFilter, read_id_list, select_variant
 from nextlmm.genotype.source import GenotypeSource, open_genotypes
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.output.names import RunFiles, run_files
-from nextlmm.output.provenance import describe_run, hash_inputs
-from nextlmm.output.publication import check_writable
+from nextlmm.output.provenance import describe_run, hashing
+from nextlmm.output.publication import Publication, check_writable
 from nextlmm.progress import Progress, Silent
-from nextlmm.report.write import write_results
+from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.analysis import analyse
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.model import Model
 from nextlmm.run.options import GwasOptions, split_names
 from nextlmm.run.problem import Relating, make_problem
-from nextlmm.run.timing import Stopwatch
+from nextlmm.run.timing import Stopwatch, peak_memory_bytes, work_facts
+from nextlmm.work import count
 
 _INPUTS = ("pheno", "covar", "keep", "remove", "extract", "exclude", "order", "relatives")
 
@@ -61,13 +61,17 @@ class _Inputs:
     kin: SampleColumns | Pedigree | KinshipList | None
 
 
-def gwas(options: GwasOptions, progress: Progress | None = None) -> GwasRun:
+def gwas(
+    options: GwasOptions, progress: Progress | None = None, *, begin: float | None = None
+) -> GwasRun:
     """Run an association study from files to files.
 
     Parameters
     ----------
     options : what to analyse, how, and where the results go.
     progress : told how far the run is.
+    begin : what ``time.perf_counter`` said when the program began, where its start is a part of
+        the run; now unless given.
 
     Raises
     ------
@@ -75,40 +79,66 @@ def gwas(options: GwasOptions, progress: Progress | None = None) -> GwasRun:
         One of its kinds, with one sentence, if the run cannot be carried out; then no file is
         left under a final name.
     """
-    listener = progress or Silent()
+    watch, started = Stopwatch(begin), datetime.now(UTC)
     threads = options.threads or _available_threads()
-    begin, started = time.perf_counter(), datetime.now(UTC)
     with threadpool_limits(options.threads):
-        inputs = _read_inputs(options)
-        traits = split_names("trait", options.trait, inputs.traits.columns)
-        cohorts = [_align(inputs, options, name) for name in traits or (None,)]
-        paths = _input_paths(options, inputs.source)
-        files = run_files(
-            options.out,
-            [cohort.trait for cohort in cohorts],
-            plots=options.plots,
-            inputs=paths.values(),
-        )
-        check_writable(files.paths())
-        results = {
-            cohort.trait: _run_trait(inputs, cohort, options, listener) for cohort in cohorts
-        }
+        with watch.stage("reading tables"):
+            inputs = _read_inputs(options)
+            traits = split_names("trait", options.trait, inputs.traits.columns)
+            cohorts = [_align(inputs, options, name) for name in traits or (None,)]
+            paths = _input_paths(options, inputs.source)
+            files = run_files(
+                options.out,
+                [cohort.trait for cohort in cohorts],
+                plots=options.plots,
+                inputs=paths.values(),
+            )
+            check_writable(files.paths())
+        with hashing(paths) as hashes:
+            results = {
+                cohort.trait: _run_trait(inputs, cohort, options, progress or Silent())
+                for cohort in cohorts
+            }
+            with watch.stage("hashing inputs"):  # what the analysis was too quick for
+                hashed = hashes.result()
         document = describe_run(
             command=options.to_command(),
             options=options.to_dict(),
-            inputs=hash_inputs(paths, progress=listener),
+            inputs=hashed,
             threads=threads,
             started=started,
         )
         document |= run_facts(inputs.source, cohorts)
-        document["traits"] = {
-            name: trait_facts(result, options, files) for name, result in results.items()
-        }
-        document["seconds"] = round(time.perf_counter() - begin, 6)
-        document["files"] = {"log": str(files.log), "document": str(files.document)}
-        tables = {name: result.analysis.table for name, result in results.items()}
-        write_results(document, tables, files, threads=threads)
+        document = _publish(results, document, options, files, watch=watch, threads=threads)
+    tables = {name: result.analysis.table for name, result in results.items()}
     return GwasRun(document, tables, files)
+
+
+def _publish(
+    results: Mapping[str, TraitResult],
+    header: Mapping[str, Any],
+    options: GwasOptions,
+    files: RunFiles,
+    *,
+    watch: Stopwatch,
+    threads: int,
+) -> dict[str, Any]:
+    """Write all files of a run and return its document, which begins with ``header``."""
+    tables = {name: result.analysis.table for name, result in results.items()}
+    with Publication() as publication:
+        with watch.stage("writing results"):
+            traits = {name: trait_facts(result, options, files) for name, result in results.items()}
+            publish_tables(publication, tables, traits, files, threads=threads)
+        document = {
+            **header,
+            "traits": traits,
+            "seconds": watch.elapsed(),
+            "work": work_facts(watch.stages()),
+            "peak_memory_bytes": peak_memory_bytes(),
+            "files": {"log": str(files.log), "document": str(files.document)},
+        }
+        publish_document(publication, document, files)
+    return document
 
 
 def _available_threads() -> int:
@@ -165,6 +195,7 @@ def _run_trait(
     watch, model, source = Stopwatch(), Model.from_options(options), inputs.source
     with watch.stage("variant summary"):
         summary = summarise_variants(source, cohort.analysed, progress=listener)
+        count(genotypes=len(cohort) * len(source.variants))
         selection = select_variants(source.variants, summary, len(cohort), inputs.variant_filter)
         relating = Relating(model.grm_weighting, model.loco)
         problem = make_problem(source, cohort, selection, summary, relating, kin=inputs.kin)

@@ -36,6 +36,7 @@ from nextlmm.relatedness.grm import (
 from nextlmm.relatedness.loco import LeftOut, check_loco, leave_one_out
 from nextlmm.relatedness.operator import HELD_BYTES, RelationshipOperator, relationship_operator
 from nextlmm.run.variant_tile import DosageVariants, PackedVariants, VariantTile
+from nextlmm.work import count
 
 Kin = SampleOrder | Parents | RelatedPairs
 """An order of the analysed samples, their parents, or pairs of relatives among them."""
@@ -112,6 +113,7 @@ class Problem:
     def dosages(self, variants: IndexArray) -> FloatArray:
         """Dosages (n, b) of some variants, missing ones at the variant's mean."""
         dosage = self.source.dosages(variants, self.samples)
+        count(genotypes=dosage.size)
         return impute_mean(dosage, self.summary.mean[variants])
 
     def blocks(self, variants: IndexArray) -> Iterator[IndexArray]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from nextlmm.cli.commands.shared import Debug, show
+from nextlmm.cli.commands.shared import PROGRAM_BEGIN, Debug, show
 from nextlmm.cli.progress import ScreenProgress
 from nextlmm.errors import OutputError
 from nextlmm.run.options import GwasOptions, Mode, whole_number
@@ -48,7 +48,7 @@ def example(
     files = write_example(out)
     options = example_options(files, out, mode=mode, threads=threads)
     with ScreenProgress(sys.stderr) as progress:
-        run = gwas(options, progress)
+        run = gwas(options, progress, begin=PROGRAM_BEGIN.get())
     show(run.document, verdict(files.planted, run.document["traits"]["height"]["top_hits"]))
 
 

@@ -1,13 +1,26 @@
 """``nextlmm gwas``: from genotype and trait files to association tables."""
 
 import sys
+from typing import Annotated
 
-from nextlmm.cli.commands.shared import Debug, show
+from cyclopts import Parameter
+
+from nextlmm.cli.commands.shared import PROGRAM_BEGIN, RUN, Debug, show
 from nextlmm.cli.progress import ScreenProgress
 from nextlmm.run.options import GwasOptions
 
+Profile = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        show_default=False,
+        help="Show where the time went: seconds, cores and speed of every stage.",
+        group=RUN,
+    ),
+]
 
-def gwas(options: GwasOptions, *, debug: Debug = False) -> None:
+
+def gwas(options: GwasOptions, *, profile: Profile = False, debug: Debug = False) -> None:
     """Test every variant for association with a trait.
 
     Writes OUT.TRAIT.tsv.gz (one row per variant), OUT.TRAIT.manhattan.png, OUT.TRAIT.qq.png,
@@ -19,5 +32,5 @@ def gwas(options: GwasOptions, *, debug: Debug = False) -> None:
     from nextlmm.run.pipeline import gwas as run_gwas  # noqa: PLC0415
 
     with ScreenProgress(sys.stderr) as progress:
-        run = run_gwas(options, progress)
-    show(run.document)
+        run = run_gwas(options, progress, begin=PROGRAM_BEGIN.get())
+    show(run.document, profile=profile)

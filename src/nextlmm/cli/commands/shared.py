@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
@@ -10,6 +11,7 @@ from nextlmm.cli.render import show_lines, show_summary
 from nextlmm.errors import OutputError
 
 DEBUG_FLAG = "--debug"
+RUN = Group("Run", sort_key=5)
 
 Debug = Annotated[
     bool,
@@ -18,13 +20,17 @@ Debug = Annotated[
         negative="",
         show_default=False,
         help="Show where in the program an error arose.",
-        group=Group("Run", sort_key=5),
+        group=RUN,
     ),
 ]
 
 
-def show(document: Mapping[str, Any], lines: Iterable[str] = ()) -> None:
-    """Print the summary of a run whose files are complete, and further lines.
+PROGRAM_BEGIN: ContextVar[float | None] = ContextVar("begin of the program", default=None)
+"""What ``time.perf_counter`` said then, for the commands, which count its start as their own."""
+
+
+def show(document: Mapping[str, Any], lines: Iterable[str] = (), *, profile: bool = False) -> None:
+    """Print the summary of a run whose files are complete, its profile if asked, further lines.
 
     Raises
     ------
@@ -32,7 +38,7 @@ def show(document: Mapping[str, Any], lines: Iterable[str] = ()) -> None:
         If standard output cannot be written.
     """
     try:
-        show_summary(document, sys.stdout)
+        show_summary(document, sys.stdout, profile=profile)
         show_lines(lines, sys.stdout)
         sys.stdout.flush()
     except BrokenPipeError:
