@@ -1,10 +1,11 @@
 """Diagonal blocks of the relationship matrix in tree order, straight from the genotypes."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,8 +14,19 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from nextlmm.errors import VariantError
+from nextlmm.genotype.tile import padded, tile_of_samples
+from nextlmm.linalg.hodlr_levels import Product
 from nextlmm.linalg.tree import Node
-from nextlmm.relatedness.columns import Columns, PackedColumns, SourceColumns, blocks_of
+from nextlmm.relatedness.columns import (
+    Columns,
+    ColumnTile,
+    DenseTile,
+    PackedColumns,
+    PackedTile,
+    SourceColumns,
+    blocks_of,
+    tile_size,
+)
 from nextlmm.relatedness.operator import RelationshipOperator
 
 FloatArray = NDArray[np.float64]
@@ -76,29 +88,65 @@ class GenotypeBlocks:
                 list(pool.map(lambda at, f=f: add(f, at), every))
         return arrays
 
-    def matmul(self, nodes: Sequence[Node], x: FloatArray) -> FloatArray:
-        """The rows of each of the disjoint nodes of x (n, k) times its block, 0 elsewhere.
+    def product(self, nodes: Sequence[Node]) -> Product:
+        """What takes the rows of each of the disjoint nodes of x (n, k) times its block, else 0.
 
-        Cost: one pass over the genotypes and 4 m k operations for each row of the nodes.
+        Cost: the genotypes of the nodes are packed anew, n m / 2 bytes; a product is 4 m k
+        operations for each row of the nodes, by look-up for packed genotypes.
         """
-        single = x.astype(np.float32)
-        rows = [slice(node.start, node.stop) for node in nodes]
+        size = tile_size(self.columns.n_columns)
+        stretches = list(blocks_of(0, self.columns.n_columns, size))
 
-        def product(part: slice) -> NDArray[np.float32]:
-            total = np.zeros(x.shape, np.float32)
+        def restricted(at: slice) -> list[ColumnTile]:
+            tiles = self.columns.tiles(at.start, at.stop, np.float32)
+            return [_restricted(tile, node) for _, tile in tiles for node in nodes]
+
+        with _workers(self.threads) as pool:
+            tiles = list(pool.map(restricted, stretches))
+
+        def of_stretch(x: FloatArray, number: int) -> FloatArray:
+            result = np.zeros(x.shape)
+            for node, tile in zip(nodes, tiles[number], strict=True):
+                own = x[node.start : node.stop]
+                work = padded(own, node.size, np.float32)
+                inner = tile.inner(work, work.sum(axis=0, dtype=np.float64))
+                product = tile.outer(inner)[: node.size, : own.shape[1]]
+                result[node.start : node.stop] = product
+            return result
+
+        def multiply(x: FloatArray) -> FloatArray:
+            result = np.zeros(x.shape)
+            with _workers(self.threads) as pool:
+                for part in pool.map(partial(of_stretch, x), range(len(stretches))):
+                    result += part
+            return result
+
+        return multiply
+
+    def energies(self, columns: Mapping[Node, FloatArray]) -> dict[Node, FloatArray]:
+        """U'KU, (r, r), of the columns U (s, r) of each node; nodes may overlap.
+
+        Cost: one pass over the genotypes and 2 m operations for each number of the columns.
+        """
+        single = {node: u.astype(np.float32) for node, u in columns.items()}
+
+        def of_part(part: slice) -> dict[Node, FloatArray]:
+            total = {node: np.zeros((u.shape[1], u.shape[1])) for node, u in single.items()}
             work = np.empty((_COLUMNS, self._width), np.float32)
             for at in blocks_of(part.start, part.stop, _COLUMNS):
                 f = self._block(at, work)
-                for own in rows:
-                    total[own] += f[own] @ (f[own].T @ single[own])
+                for node, u in single.items():
+                    inner = f[node.start : node.stop].T @ u
+                    total[node] += inner.T @ inner
             return total
 
         borders = np.linspace(0, self.columns.n_columns, _PARTS + 1).astype(np.intp)
         parts = [slice(int(start), int(stop)) for start, stop in pairwise(borders)]
-        result = np.zeros(x.shape)
+        result = {node: np.zeros((u.shape[1], u.shape[1])) for node, u in single.items()}
         with _workers(self.threads) as pool:
-            for total in pool.map(product, parts):
-                result += total
+            for total in pool.map(of_part, parts):
+                for node, energy in total.items():
+                    result[node] += energy
         return result
 
     @property
@@ -177,6 +225,16 @@ def blocks_and_sketch(
     blocks = genotype_blocks(operator, order, count=2 * count, without=without, seed=seed)
     sketch = genotype_blocks(operator, order, count=count, without=without, seed=seed + 1)
     return blocks, sketch
+
+
+def _restricted(tile: ColumnTile, node: Node) -> ColumnTile:
+    """A tile with the rows of a node alone."""
+    if isinstance(tile, PackedTile):
+        samples = np.arange(node.start, node.stop)
+        return PackedTile(tile_of_samples(tile.genotypes, samples), tile.scaling)
+    if isinstance(tile, DenseTile):
+        return DenseTile(tile.f[node.start : node.stop])
+    raise TypeError(f"cannot take some rows of {tile!r}")
 
 
 def spread_over(index: IndexArray, count: int, seed: int) -> IndexArray:
