@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
+from threadpoolctl import threadpool_limits
 
 from nextlmm.errors import NumericalError
 from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
@@ -236,9 +237,10 @@ class Hierarchy:
 
         Cost: O(n leaf^2), and for each level 4 n r operations for every column above it.
         """
-        leaves = self._whitened_leaves(weight)
-        corrections = (found for _, found, _ in self._sweep(leaves, weight, None))
-        return HierarchicalFactor(self.root, leaves, tuple(corrections))
+        with threadpool_limits(1):  # many small operations
+            leaves = self._whitened_leaves(weight)
+            corrections = tuple(found for _, found, _ in self._sweep(leaves, weight, None))
+        return HierarchicalFactor(self.root, leaves, corrections)
 
     def pruned(self, weight: float, worth: float) -> "Hierarchy":
         """Without columns that are worth less than ``worth``, g - 1 - log g, at a weight."""

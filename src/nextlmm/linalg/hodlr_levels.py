@@ -53,6 +53,9 @@ class DiagonalBlocks(Protocol):
     def energies(self, columns: Mapping[Node, FloatArray]) -> dict[Node, FloatArray]:
         """U'KU, (r, r), of the columns U (s, r) of each node; nodes may overlap."""
 
+    def thinned(self, rows: int) -> "DiagonalBlocks":
+        """Blocks of a cheaper matrix that is like K to nodes of at most so many rows."""
+
 
 @dataclass(frozen=True, eq=False)
 class DenseBlocks:
@@ -79,6 +82,10 @@ class DenseBlocks:
         return {
             node: u.T @ block @ u for (node, u), block in zip(columns.items(), blocks, strict=True)
         }
+
+    def thinned(self, rows: int) -> "DenseBlocks":
+        """The same: a product is cheap enough."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -138,8 +145,7 @@ def hodlr_factor(
     found = build_hierarchy(
         blocks, tree, weight=weight, ranks=ranks, sketch=sketch, held_rows=held_rows, seed=seed
     )
-    with threadpool_limits(1):
-        return found.factor(weight)
+    return found.factor(weight)
 
 
 def build_hierarchy(
@@ -179,18 +185,19 @@ def build_hierarchy(
     with threadpool_limits(1):  # many small operations; the blocks have threads of their own
         search = _Search(weight, ranks, root, seed)
         searched = blocks if sketch is None else sketch
-        held = search.plant(searched, held_rows)
+        held = search.plant(searched.thinned(held_rows), held_rows)
         for level in reversed(list(levels_of(root))):
             inner = [node for node in level if node.children is not None]
             if held is not None:
                 search.merge([node for node in inner if node.size <= held_rows], held)
                 inner = [node for node in inner if node.size > held_rows]
-            search.merge(inner, searched)
+            if inner:
+                largest = max(node.size for node in inner)
+                search.merge(inner, searched.thinned(largest))
         leaves = None
         if ranks.blocks:
             nodes = list(root.leaves())
-            arrays = held if held is not None and sketch is None else blocks
-            leaves = tuple(zip(nodes, arrays.leaves(nodes), strict=True))
+            leaves = tuple(zip(nodes, blocks.leaves(nodes), strict=True))
         return _measured(root, leaves, search.found, blocks).pruned(weight, ranks.worth)
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -32,9 +32,11 @@ from nextlmm.relatedness.operator import RelationshipOperator
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-_SEARCHED = (5_000, 20_000)  # fewest and most variants that columns are searched in
+_FEWEST_SEARCHED = 5_000  # variants that columns are searched in
+_SEARCHED = (_FEWEST_SEARCHED, 20_000)  # fewest and most of a sketch
 _PARTS = 4  # sums of products, one for each of so many equal parts of the variants
-_COLUMNS = 256  # of a block of genotypes, enough for products with blocks of a few hundred rows
+_COLUMNS = 512  # of a block of genotypes, enough for products with blocks of a few hundred rows
+_STRIP = 512  # rows that are multiplied by the columns of all levels together
 
 
 def _blas_threads() -> int:
@@ -128,26 +130,46 @@ class GenotypeBlocks:
 
         Cost: one pass over the genotypes and 2 m operations for each number of the columns.
         """
-        single = {node: u.astype(np.float32) for node, u in columns.items()}
+        strips = _strips(columns, self.n)
+        size = {node: u.shape[1] for node, u in columns.items()}
 
         def of_part(part: slice) -> dict[Node, FloatArray]:
-            total = {node: np.zeros((u.shape[1], u.shape[1])) for node, u in single.items()}
+            total = {node: np.zeros((r, r)) for node, r in size.items()}
             work = np.empty((_COLUMNS, self._width), np.float32)
             for at in blocks_of(part.start, part.stop, _COLUMNS):
                 f = self._block(at, work)
-                for node, u in single.items():
-                    inner = f[node.start : node.stop].T @ u
-                    total[node] += inner.T @ inner
+                inner = {node: np.zeros((f.shape[1], r), np.float32) for node, r in size.items()}
+                for strip in strips:
+                    product = f[strip.rows].T @ strip.columns
+                    for node, own in strip.places:
+                        inner[node] += product[:, own]
+                for node, image in inner.items():
+                    total[node] += image.T @ image
             return total
 
         borders = np.linspace(0, self.columns.n_columns, _PARTS + 1).astype(np.intp)
         parts = [slice(int(start), int(stop)) for start, stop in pairwise(borders)]
-        result = {node: np.zeros((u.shape[1], u.shape[1])) for node, u in single.items()}
+        result = {node: np.zeros((r, r)) for node, r in size.items()}
         with _workers(self.threads) as pool:
             for total in pool.map(of_part, parts):
                 for node, energy in total.items():
                     result[node] += energy
         return result
+
+    def thinned(self, rows: int) -> "GenotypeBlocks":
+        """Blocks of fewer variants, spread over the genome, to search nodes of so many rows in.
+
+        As many variants as rows and 5,000 at least: with fewer, directions that are noise of the
+        choice of variants look like relatedness.
+
+        Cost: reading those variants, and n m / 4 bytes for packed genotypes.
+        """
+        count = max(rows, _FEWEST_SEARCHED)
+        if count >= self.columns.n_columns:
+            return self
+        index = spread_over(np.arange(self.columns.n_columns), count, seed=0)
+        factor = float(np.sqrt(self.columns.n_columns / count))
+        return replace(self, columns=self.columns.rescaled(factor).take(index))
 
     @property
     def _width(self) -> int:
@@ -225,6 +247,40 @@ def blocks_and_sketch(
     blocks = genotype_blocks(operator, order, count=2 * count, without=without, seed=seed)
     sketch = genotype_blocks(operator, order, count=count, without=without, seed=seed + 1)
     return blocks, sketch
+
+
+@dataclass(frozen=True, eq=False)
+class _Strip:
+    """Some rows and the columns of all nodes that have any there, zeros where a node ends.
+
+    ``places`` are the columns of each node.
+    """
+
+    rows: slice
+    columns: NDArray[np.float32]
+    places: tuple[tuple[Node, slice], ...]
+
+
+def _strips(columns: Mapping[Node, FloatArray], n: int) -> list[_Strip]:
+    """Strips of a few hundred rows, so that the columns of all levels are multiplied together."""
+    strips = []
+    for rows in blocks_of(0, n, _STRIP):
+        here = [
+            (node, u)
+            for node, u in columns.items()
+            if node.start < rows.stop and rows.start < node.stop
+        ]
+        ends = np.cumsum([0, *(u.shape[1] for _, u in here)])
+        array = np.zeros((rows.stop - rows.start, int(ends[-1])), np.float32)
+        places = []
+        for (node, u), start, stop in zip(here, ends, ends[1:], strict=False):
+            first, last = max(node.start, rows.start), min(node.stop, rows.stop)
+            array[first - rows.start : last - rows.start, start:stop] = u[
+                first - node.start : last - node.start
+            ]
+            places.append((node, slice(int(start), int(stop))))
+        strips.append(_Strip(rows, array, tuple(places)))
+    return strips
 
 
 def _restricted(tile: ColumnTile, node: Node) -> ColumnTile:
