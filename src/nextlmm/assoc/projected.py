@@ -9,11 +9,13 @@ that range, preconditioned by P_F, spends no right-hand side on the covariates.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import linalg
 
 from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
+from nextlmm.linalg.inverse_form import InverseForm, inverse_form
 from nextlmm.linalg.threads import few_threads
 from nextlmm.lmm.design import Design
 
@@ -35,6 +37,11 @@ class ProjectedFactor:
         with few_threads(self.factor.n):
             whitened = self._whitened(x)
         return np.asarray(np.einsum("ij,ij->j", whitened, whitened))
+
+    @cached_property
+    def form(self) -> InverseForm:
+        """x'P_F x as squares of products with x, which single precision serves as well."""
+        return inverse_form(self.factor).less(self.factor.whiten_transposed(self.basis))
 
     def _whitened(self, x: FloatArray) -> FloatArray:
         whitened = self.factor.whiten(x)

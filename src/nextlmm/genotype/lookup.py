@@ -56,7 +56,7 @@ def width_for(columns: int, dtype: DTypeLike) -> int:
 
 
 def product_kernels(dtype: str, width: int) -> Kernels:
-    """``product`` and ``gather`` for panels of ``width`` columns of a type.
+    """``product``, ``gather`` and ``squares`` for panels of ``width`` columns of a type.
 
     product(words, stride, rows, chunks, x, x_stride, values, values_stride, table, out, out_stride)
         adds to out (rows, width) the genotypes (rows, 32 chunks) times x (32 chunks, width).
@@ -66,6 +66,9 @@ def product_kernels(dtype: str, width: int) -> Kernels:
     gather(starts, places, rows, weights, x, x_stride, out, out_stride)
         adds to each row r of out weights[r] times the sum of the rows of x at
         places[starts[r]:starts[r + 1]].
+    squares(products, rows, means, sums, weights, totals)
+        adds to totals[r], in double precision, the sum over the columns of
+        weights (products[r] - means[r] sums)^2, and sets products (rows, width) to 0.
     """
     with _ONE_AT_A_TIME:
         return _product_kernels(dtype, width)
@@ -91,7 +94,8 @@ def _product_kernels(dtype: str, width: int) -> Kernels:
     module = ir.Module(name=f"product_{dtype}_{width}")
     _product(module, number, width)
     _gather(module, number, width)
-    return _compiled(module, {"product": 11, "gather": 8})
+    _squares(module, number, width)
+    return _compiled(module, {"product": 11, "gather": 8, "squares": 6})
 
 
 @cache
@@ -251,6 +255,32 @@ def _gather(module: ir.Module, number: ir.Type, width: int) -> None:
         target = _at(b, out, b.mul(row, out_stride), vector)
         weighted = b.fmul(b.load(total), _splat(b, weight, vector))
         b.store(b.fadd(b.load(target, align=size), weighted), target, align=size)
+    b.ret_void()
+
+
+def _squares(module: ir.Module, number: ir.Type, width: int) -> None:
+    b, (products, rows, means, sums, weights, totals) = _function(module, "squares", "pipppp")
+    size = 4 if isinstance(number, ir.FloatType) else 8
+    vector = ir.VectorType(number, width)
+    kind = "f32" if size == 4 else "f64"
+    add_up = ir.Function(
+        module, ir.FunctionType(number, [number, vector]), f"llvm.vector.reduce.fadd.v{width}{kind}"
+    )
+    of_columns, weight = (
+        _load(b, sums, _I64(0), vector, size),
+        _load(b, weights, _I64(0), vector, size),
+    )
+    with _loop(b, rows) as row:
+        place = _at(b, products, b.mul(row, _I64(width * size)), vector)
+        mean = _splat(b, _load(b, means, b.mul(row, _I64(size)), number, size), vector)
+        centred = b.fsub(b.load(place, align=size), b.fmul(mean, of_columns))
+        weighted = b.fmul(b.fmul(centred, centred), weight)
+        total = b.call(add_up, [number(0.0), weighted], fastmath=("reassoc",))
+        if size == 4:
+            total = b.fpext(total, ir.DoubleType())
+        target = _at(b, totals, b.mul(row, _I64(8)), ir.DoubleType())
+        b.store(b.fadd(b.load(target, align=8), total), target, align=8)
+        b.store(ir.Constant(vector, [0.0] * width), place, align=size)
     b.ret_void()
 
 

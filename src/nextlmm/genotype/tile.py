@@ -5,10 +5,10 @@ most of them are 0 and sums in single precision keep their digits; that is undon
 leave this module.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -93,7 +93,7 @@ class GenotypeTile:
         out = padded_out[: self.n_variants]
         _product(self.by_variant, slice(0, self.n_variants), x, _COPIES, out)
         if len(self.places) * _MOSTLY_CALLED <= self.n * self.n_variants:
-            self._add_missing(x, mean, out)
+            _gather(_Missing(0, 0, self.starts, self.places), mean.astype(x.dtype), x, out)
         else:
             missing = np.zeros_like(out)
             _product(self.by_variant, slice(0, self.n_variants), x, _IS_MISSING, missing)
@@ -123,21 +123,95 @@ class GenotypeTile:
             _product(self.by_sample, rows, t, own, out[rows])
         return out
 
-    def _add_missing(self, x: NDArray[Any], mean: FloatArray, out: NDArray[Any]) -> None:
-        if not len(self.places):
-            return
-        weights = np.ascontiguousarray(mean, dtype=x.dtype)
-        for column, width in _panels(x.shape[1], x.dtype):
-            product_kernels(x.dtype.name, width).call["gather"](
-                self.starts.ctypes.data,
-                self.places.ctypes.data,
-                self.n_variants,
-                weights.ctypes.data,
-                x.ctypes.data + column * x.itemsize,
-                x.strides[0],
-                out.ctypes.data + column * x.itemsize,
-                out.strides[0],
-            )
+    def squares(self, panels: Sequence["SquarePanel"], mean: FloatArray) -> FloatArray:
+        """Sums of weighted squares of products with the centred variants, (n_variants,).
+
+        Parameters
+        ----------
+        panels : the vectors, their sums and weights.
+        mean : (n_variants,) taken off the called genotypes; missing ones are 0 after that.
+
+        Cost: an addition for every two genotypes that a vector meets.
+        """
+        mean = np.where(self.is_flipped, 2.0 - mean, mean)
+        totals = np.zeros(self.n_variants)
+        missing = _Missing(0, -1, self.starts, self.places)
+        for panel in panels:
+            if (panel.first, panel.chunks) != (missing.first, missing.chunks):
+                missing = self._missing_in(panel.first, panel.chunks)
+            self._add_squares(panel, mean.astype(panel.x.dtype), missing, totals)
+        return totals
+
+    def _add_squares(
+        self, panel: "SquarePanel", mean: NDArray[Any], missing: "_Missing", totals: FloatArray
+    ) -> None:
+        x, width = panel.x, panel.x.shape[1]
+        out = np.zeros((self.n_variants, width), x.dtype)
+        rows = slice(0, self.n_variants)
+        words = self.by_variant[panel.first : panel.first + panel.chunks]
+        _product(words, rows, x, _COPIES, out)
+        if len(missing.places) * _MOSTLY_CALLED <= GENOTYPES_IN_WORD * panel.chunks * len(out):
+            _gather(missing, mean, x, out)
+        else:
+            of_missing = np.zeros_like(out)
+            _product(words, rows, x, _IS_MISSING, of_missing)
+            out += mean[:, None] * of_missing
+        product_kernels(x.dtype.name, width).call["squares"](
+            out.ctypes.data,
+            len(out),
+            mean.ctypes.data,
+            panel.sums.ctypes.data,
+            panel.weights.ctypes.data,
+            totals.ctypes.data,
+        )
+
+    def _missing_in(self, first: int, chunks: int) -> "_Missing":
+        """Missing genotypes among the samples of some words, counted from the first of these."""
+        if len(self.places) == 0 or chunks == len(self.by_variant):
+            return _Missing(first, chunks, self.starts, self.places)
+        words = self.by_variant[first : first + chunks]
+        return _Missing(first, chunks, *_listed_missing(words, self.n_variants))
+
+
+@dataclass(frozen=True, eq=False)
+class SquarePanel:
+    """Vectors of which squares of products are wanted.
+
+    first, chunks : which words of samples the vectors meet.
+    x : (32 chunks, width) the vectors, zeros where there is none, of a width of `lookup`.
+    sums, weights : (width,) of the vectors, of the type of x.
+    """
+
+    first: int
+    chunks: int
+    x: NDArray[Any]
+    sums: NDArray[Any]
+    weights: NDArray[Any]
+
+
+def square_panels(
+    start: int, vectors: NDArray[Any], weights: FloatArray, dtype: DTypeLike
+) -> Iterator[SquarePanel]:
+    """Panels of vectors (rows, k) that meet the samples from ``start`` on, with weights (k,)."""
+    first, stop = start // GENOTYPES_IN_WORD, start + len(vectors)
+    chunks = -(-stop // GENOTYPES_IN_WORD) - first
+    above = start - GENOTYPES_IN_WORD * first
+    for column, width in _panels(vectors.shape[1], dtype):
+        part = vectors[:, column : column + width]
+        x = np.zeros((GENOTYPES_IN_WORD * chunks, width), dtype)
+        x[above : above + len(part), : part.shape[1]] = part
+        weight = np.zeros(width, dtype)
+        weight[: part.shape[1]] = weights[column : column + width]
+        yield SquarePanel(first, chunks, x, x.sum(axis=0, dtype=np.float64).astype(dtype), weight)
+
+
+class _Missing(NamedTuple):
+    """Missing genotypes among the samples of some words: see `GenotypeTile`."""
+
+    first: int
+    chunks: int
+    starts: NDArray[np.int64]
+    places: NDArray[np.uint32]
 
 
 def tile_of_packed(packed: PackedArray, n: int, is_common: NDArray[np.bool_]) -> GenotypeTile:
@@ -181,19 +255,45 @@ def padded(x: NDArray[Any], rows: int, dtype: DTypeLike) -> NDArray[Any]:
 def _tile_of_words(words: WordArray, n: int, is_flipped: NDArray[np.bool_]) -> GenotypeTile:
     """A tile from words by variant that count the rarer allele."""
     n_variants = len(is_flipped)
-    counts = np.zeros(words.shape[1], dtype=np.int64)
-    kernels = word_kernels().call
-    shape = (words.shape[1], n_variants, words.shape[0])
-    kernels["count_missing"](words.ctypes.data, *shape, counts.ctypes.data)
-    starts = np.zeros(n_variants + 1, dtype=np.int64)
-    np.cumsum(counts[:n_variants], out=starts[1:])
-    places = np.empty(starts[-1], dtype=np.uint32)
-    ends = starts[:-1].copy()
-    kernels["list_missing"](words.ctypes.data, *shape, ends.ctypes.data, places.ctypes.data)
+    starts, places = _listed_missing(words, n_variants)
     tile = GenotypeTile(n, n_variants, words, _transposed(words), is_flipped, starts, places)
     for array in (words, tile.by_sample, is_flipped, starts, places):
         array.setflags(write=False)
     return tile
+
+
+def _listed_missing(
+    words: WordArray, n_variants: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """Where words by variant have missing genotypes: starts and places."""
+    kernels, stride = word_kernels().call, words.strides[0] // 8
+    counts = np.zeros(n_variants, dtype=np.int64)
+    address = words.ctypes.data
+    kernels["count_missing"](address, stride, n_variants, len(words), counts.ctypes.data)
+    starts = np.zeros(n_variants + 1, dtype=np.int64)
+    np.cumsum(counts, out=starts[1:])
+    places, ends = np.empty(starts[-1], dtype=np.uint32), starts[:-1].copy()
+    kernels["list_missing"](
+        address, stride, n_variants, len(words), ends.ctypes.data, places.ctypes.data
+    )
+    return starts, places
+
+
+def _gather(missing: _Missing, weights: NDArray[Any], x: NDArray[Any], out: NDArray[Any]) -> None:
+    """Add the rows of x at missing genotypes, times the weight of the variant."""
+    if not len(missing.places):
+        return
+    for column, width in _panels(x.shape[1], x.dtype):
+        product_kernels(x.dtype.name, width).call["gather"](
+            missing.starts.ctypes.data,
+            missing.places.ctypes.data,
+            len(out),
+            weights.ctypes.data,
+            x.ctypes.data + column * x.itemsize,
+            x.strides[0],
+            out.ctypes.data + column * x.itemsize,
+            out.strides[0],
+        )
 
 
 def _flipped(words: WordArray) -> WordArray:

@@ -288,6 +288,15 @@ class PackedFactor(CovarianceFactor):
             total[at.stop :] += np.square(below, dtype=np.float64).sum(axis=1)
         return total
 
+    def inverse(self) -> SingleArray:
+        """L^-1, of which only the lower triangle is meant, (n, n).
+
+        Cost: n^3/3 operations, and n^2 numbers in single precision.
+        """
+        lower, _ = lapack.stfttr(self.n, self._lower.values, uplo="L")
+        inverse, _ = lapack.strtri(lower, lower=1, overwrite_c=1)
+        return np.asarray(inverse)
+
     def inverse_squares(self) -> float:
         """Sum of the squares of L^-1, which is the trace of Sigma^-1.
 

@@ -6,9 +6,10 @@ lose a factor of ten and more on one where another program holds a core, because
 operation waits for the slower thread.
 """
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 _SMALL = 4096
 
@@ -16,3 +17,15 @@ _SMALL = 4096
 def few_threads(n: int) -> AbstractContextManager[object]:
     """A context with one BLAS thread if the matrix has at most 4,096 rows, else without effect."""
     return threadpool_limits(1) if n <= _SMALL else nullcontext()
+
+
+def available_threads() -> int:
+    """Threads that the linear algebra may use now, which stands for what the program may use."""
+    counts = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return max(counts, default=os.cpu_count() or 1)
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """A context with one BLAS thread: what is computed there is the same on any number of them."""
+    limited: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limited

@@ -1,6 +1,5 @@
 """Diagonal blocks of the relationship matrix in tree order, straight from the genotypes."""
 
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,11 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from nextlmm.errors import VariantError
 from nextlmm.genotype.tile import padded, tile_of_samples
 from nextlmm.linalg.hodlr_levels import Product
+from nextlmm.linalg.threads import available_threads, one_thread
 from nextlmm.linalg.tree import Node
 from nextlmm.relatedness.columns import (
     Columns,
@@ -39,12 +38,6 @@ _COLUMNS = 512  # of a block of genotypes, enough for products with blocks of a 
 _STRIP = 512  # rows that are multiplied by the columns of all levels together
 
 
-def _blas_threads() -> int:
-    """How many threads the linear algebra may use."""
-    blas = ThreadpoolController().select(user_api="blas")
-    return max((pool["num_threads"] for pool in blas.info()), default=os.cpu_count() or 1)
-
-
 @dataclass(frozen=True, eq=False)
 class GenotypeBlocks:
     """The diagonal blocks of K = F F', F (n, m) with its rows in tree order.
@@ -55,12 +48,11 @@ class GenotypeBlocks:
     Attributes
     ----------
     columns : F.
-    threads : that products may use, those of the linear algebra where the blocks were made: who
-        multiplies may have given it a single thread since.
+    threads : that products may use, on which no result depends.
     """
 
     columns: Columns
-    threads: int = field(default_factory=_blas_threads)
+    threads: int = field(default_factory=available_threads)
 
     def __repr__(self) -> str:
         return f"<diagonal blocks of relationships by {self.columns.n_columns:,} variants>"
@@ -219,11 +211,12 @@ def genotype_blocks(
     factor = float(np.sqrt(operator.n / trace))
     rows = operator.rows[order]
     if isinstance(columns, PackedColumns):
-        return GenotypeBlocks(columns.rescaled(factor).packed_anew(index, rows))
+        return GenotypeBlocks(columns.rescaled(factor).packed_anew(index, rows), operator.threads)
     if isinstance(columns, SourceColumns):
         chosen = columns.take(index).rescaled(factor)
         return GenotypeBlocks(
-            SourceColumns(chosen.source, chosen.variants, chosen.samples[rows], chosen.scaling)
+            SourceColumns(chosen.source, chosen.variants, chosen.samples[rows], chosen.scaling),
+            operator.threads,
         )
     raise TypeError(f"cannot bring {columns!r} into an order")
 
@@ -304,5 +297,5 @@ def spread_over(index: IndexArray, count: int, seed: int) -> IndexArray:
 @contextmanager
 def _workers(threads: int) -> Iterator[ThreadPoolExecutor]:
     """Threads with one thread of linear algebra in each."""
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    with one_thread(), ThreadPoolExecutor(threads) as pool:
         yield pool

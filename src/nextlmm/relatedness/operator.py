@@ -5,7 +5,6 @@ over the analysed samples.  K without a chromosome has the same F without its co
 of its own.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from threadpoolctl import ThreadpoolController
 
 from nextlmm.genotype.bed import BedSource
 from nextlmm.genotype.partition import chromosome_groups
@@ -21,6 +19,7 @@ from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import VariantSummary
 from nextlmm.genotype.tile import padded
 from nextlmm.linalg.covariance import SymmetricOperator
+from nextlmm.linalg.threads import available_threads, one_thread
 from nextlmm.progress import Progress, Silent
 from nextlmm.relatedness.columns import (
     Columns,
@@ -61,6 +60,7 @@ class RelationshipOperator(SymmetricOperator):
     label : (m,) chromosome of each column.
     squares : (m,) sum of squares of each column over the analysed samples.
     traces : of F F' with and without each chromosome.
+    threads : that products may use, on which no result depends.
     """
 
     chromosomes: tuple[str, ...]
@@ -69,7 +69,7 @@ class RelationshipOperator(SymmetricOperator):
     label: IndexArray
     squares: FloatArray
     traces: Traces
-    _libraries: ThreadpoolController = field(default_factory=ThreadpoolController)
+    threads: int = field(default_factory=available_threads)
 
     def __repr__(self) -> str:
         return (
@@ -235,8 +235,8 @@ class RelationshipOperator(SymmetricOperator):
         traces = traces_of(squares, label, len(self.chromosomes))
         columns = self.columns.take(index)
         if isinstance(columns, PackedColumns):
-            columns = columns.held(linear_algebra_threads(self._libraries))
-        return RelationshipOperator(self.chromosomes, columns, self.rows, label, squares, traces)
+            columns = columns.held(self.threads)
+        return replace(self, columns=columns, label=label, squares=squares, traces=traces)
 
     def _sum_of_parts(
         self, part_sum: Callable[[slice], FloatArray], shape: tuple[int, ...]
@@ -250,15 +250,9 @@ class RelationshipOperator(SymmetricOperator):
         borders[-1] = self.n_variants
         parts = [slice(int(start), int(stop)) for start, stop in pairwise(borders)]
         total = np.zeros(shape)
-        threads = linear_algebra_threads(self._libraries)
-        with self._libraries.select(user_api="blas").limit(limits=1):
-            if threads == 1 or n_parts == 1:
-                for part in parts:
-                    total += part_sum(part)
-                return total
-            with ThreadPoolExecutor(min(threads, n_parts)) as pool:
-                for value in pool.map(part_sum, parts):
-                    total += value
+        with one_thread(), ThreadPoolExecutor(min(self.threads, n_parts)) as pool:
+            for value in pool.map(part_sum, parts):
+                total += value
         return total
 
 
@@ -343,12 +337,6 @@ def relationship_operator(
     return RelationshipOperator(tuple(groups), columns, rows, label, squares, traces)
 
 
-def linear_algebra_threads(libraries: ThreadpoolController) -> int:
-    """How many threads the linear algebra may use now."""
-    pools = libraries.select(user_api="blas").info()
-    return max((pool["num_threads"] for pool in pools), default=os.cpu_count() or 1)
-
-
 def _packed_columns(
     source: BedSource,
     variants: IndexArray,
@@ -363,7 +351,7 @@ def _packed_columns(
     n_held = len(samples) if is_sparse else n_all
     if len(variants) * -(-n_held // 4) * _COPIES > held_bytes:
         return columns, samples
-    threads = linear_algebra_threads(ThreadpoolController())
+    threads = available_threads()
     if is_sparse:
         return columns.packed_anew(every, samples).held(threads), np.arange(len(samples))
     return columns.held(threads), samples

@@ -15,11 +15,13 @@ from nextlmm.cohort.relatives import (
     order_of,
 )
 from nextlmm.cohort.table import SampleColumns
+from nextlmm.genotype.bed import BedSource
 from nextlmm.genotype.filters import VariantSelection
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.standardize import impute_mean
 from nextlmm.genotype.summary import VariantSummary, summarise_variants
 from nextlmm.genotype.tables import IndexArray
+from nextlmm.genotype.tile import tile_of_packed, tile_of_samples
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.progress import Progress, Silent
 from nextlmm.relatedness.grm import (
@@ -33,12 +35,14 @@ from nextlmm.relatedness.grm import (
 )
 from nextlmm.relatedness.loco import LeftOut, check_loco, leave_one_out
 from nextlmm.relatedness.operator import HELD_BYTES, RelationshipOperator, relationship_operator
+from nextlmm.run.variant_tile import DosageVariants, PackedVariants, VariantTile
 
 Kin = SampleOrder | Parents | RelatedPairs
 """An order of the analysed samples, their parents, or pairs of relatives among them."""
 
 _MOST_NAMES = 3
 _BLOCK_ELEMENTS = 1 << 20
+_TILE = 1024
 _SMALLEST_BLOCK = 64
 
 
@@ -109,6 +113,23 @@ class Problem:
         """Dosages (n, b) of some variants, missing ones at the variant's mean."""
         dosage = self.source.dosages(variants, self.samples)
         return impute_mean(dosage, self.summary.mean[variants])
+
+    def blocks(self, variants: IndexArray) -> Iterator[IndexArray]:
+        """Positions of variants, as many at a time as `tile` takes with profit."""
+        for at in range(0, len(variants), _TILE):
+            yield variants[at : at + _TILE]
+
+    def tile(self, variants: IndexArray) -> VariantTile:
+        """Some variants for products, packed if they are so in the source."""
+        mean = np.nan_to_num(self.summary.mean[variants])
+        if not isinstance(self.source, BedSource):
+            return DosageVariants(np.nan_to_num(self.source.dosages(variants, self.samples) - mean))
+        rows = self.source.genotypes.packed[variants]
+        tile = tile_of_packed(rows, len(self.source.samples), mean > 1.0)
+        if not np.array_equal(self.samples, np.arange(len(self.source.samples))):
+            tile = tile_of_samples(tile, self.samples)
+        variation = np.nan_to_num(self.n * self.summary.variance[variants])
+        return PackedVariants(tile, mean, variation)
 
     def total(self, progress: Progress | None = None) -> RelationshipSum:
         """The sum over all variants in the relationship matrix, or the given matrix.

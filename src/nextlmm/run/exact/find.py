@@ -1,6 +1,7 @@
 """The analysis of the exact model by products with the genotypes; nothing is n x n."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Protocol
@@ -12,6 +13,7 @@ from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
+from nextlmm.linalg.threads import one_thread
 from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.stochastic import StochasticFit, estimate_null_stochastic
 from nextlmm.progress import Progress
@@ -90,6 +92,14 @@ def find_by_products(
         held = int(allowed_bytes(model) / 2.0)
         operator = problem.operator(held_bytes=held, progress=listener)
     arrangement = _arrange(problem, operator, model, plan, listener, stopwatch)
+    # Products have threads of their own; what is left are small operations.
+    with one_thread() if plan.way != "dense" else nullcontext():
+        return _find(arrangement, model, plan, listener, stopwatch)
+
+
+def _find(
+    arrangement: Arranged, model: Model, plan: Plan, listener: Progress, stopwatch: Stopwatch
+) -> Findings:
     with stopwatch.stage("null model"):
         listener.start("Fitting the null model", 1)
         whole = _estimate(arrangement, model)
@@ -99,7 +109,7 @@ def find_by_products(
     fits = [whole]
     h2_by_chromosome: dict[str, float] = {}
     times = 1 if len(_weights(model, whole)) == 1 else 2
-    listener.start("Testing variants", times * len(problem.variants))
+    listener.start("Testing variants", times * len(arrangement.problem.variants))
     with stopwatch.stage("association"):
         for setting, fit, chromosome in _settings(arrangement, model, whole):
             columns, used = _scan(setting, model, fit, listener)
@@ -135,7 +145,7 @@ def _arrange(
             square = arrange_square(problem, operator, model, listener)
             listener.finish()
             return square
-    with stopwatch.stage("ordering"):
+    with stopwatch.stage("ordering"), one_thread():
         listener.start("Ordering the samples", 1)
         ordered = arrange(problem, operator, model, plan)
         listener.finish()

@@ -1,11 +1,19 @@
 """x'Px of every variant: predicted for all, exact for those that an audit or a small p asks for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nextlmm.assoc.projected import ProjectedFactor
-from nextlmm.assoc.scan import OK, spread, usable_columns
+from nextlmm.assoc.scan import (
+    ALL_MISSING,
+    MONOMORPHIC,
+    NEARLY_COLLINEAR,
+    OK,
+    spread,
+    usable_columns,
+)
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.pcg import inverse_forms
@@ -14,6 +22,7 @@ from nextlmm.progress import Progress
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.run.exact.system import uniform_system
 from nextlmm.run.problem import Problem
+from nextlmm.run.variant_tile import in_threads, variant_form
 
 ROUNDING = 1e-6
 """Room in the bound of a solved x'Px for the single precision of its products."""
@@ -44,27 +53,55 @@ def predicted_forms(
     py: FloatArray,
     variants: IndexArray,
     progress: Progress,
+    *,
+    threads: int,
 ) -> Forms:
-    """Scores with one vector Py (n,) and predicted x'Px of variants that share a chromosome."""
-    parts: list[Forms] = []
-    for block, dosage in problem.dosage_blocks(variants):
-        columns, status = usable_columns(dosage, design)
-        good = status == OK
-        predicted = factor.forms(columns)
-        share = predicted / np.einsum("ij,ij->j", columns, columns)
-        parts.append(
-            Forms(
-                score=spread(py @ columns, good),
-                predicted=spread(predicted, good),
-                share=spread(share, good),
-                status=status,
-            )
-        )
+    """Scores with one vector Py (n,) and predicted x'Px of variants that share a chromosome.
+
+    Predictions are in single precision, with an error of some 1e-6; scores are in double.
+    """
+    vectors = np.column_stack([py, design.basis])
+    form = variant_form(factor.form, np.float32)
+
+    def forms(block: IndexArray) -> Forms:
+        tile = problem.tile(block)
+        product, predicted = tile.products(vectors), tile.forms(form)
         progress.advance(len(block))
-    return join_forms(parts)
+        return _with_nearly_collinear(problem, design, factor, py, block, product, predicted)
+
+    return join_forms(in_threads(forms, problem.blocks(variants), threads))
 
 
-def join_forms(parts: list[Forms]) -> Forms:
+def _with_nearly_collinear(
+    problem: Problem,
+    design: Design,
+    factor: ProjectedFactor,
+    py: FloatArray,
+    block: IndexArray,
+    product: FloatArray,
+    predicted: FloatArray,
+) -> Forms:
+    """The forms of a block, those that covariates nearly explain with all their digits."""
+    summary = problem.summary
+    variation = problem.n * summary.variance[block]
+    left = variation - np.sum(product[:, 1:] ** 2, axis=1)
+    status = np.full(len(block), OK, dtype=object)
+    status[variation == 0.0], status[summary.n_called[block] == 0] = MONOMORPHIC, ALL_MISSING
+    score, share = product[:, 0], np.full(len(block), np.nan)
+    np.divide(predicted, variation, out=share, where=variation > 0.0)
+    near = np.flatnonzero((status == OK) & (left < NEARLY_COLLINEAR * variation))
+    if near.size:
+        columns, status[near] = usable_columns(problem.dosages(block[near]), design)
+        good = status[near] == OK
+        score[near] = spread(py @ columns, good)
+        predicted[near] = spread(factor.forms(columns), good)
+        share[near] = spread(factor.forms(columns) / np.einsum("ij,ij->j", columns, columns), good)
+    bad = status != OK
+    score[bad] = predicted[bad] = share[bad] = np.nan
+    return Forms(score=score, predicted=predicted, share=share, status=status)
+
+
+def join_forms(parts: Sequence[Forms]) -> Forms:
     """Forms of several sets of variants, one after the other."""
     return Forms(
         *(

@@ -96,7 +96,15 @@ def look(setting: Setting, h2: float, progress: Progress) -> Lens:
     )
     forms = join_forms(
         [
-            predicted_forms(problem, design, predictor, py, group.variants, progress)
+            predicted_forms(
+                problem,
+                design,
+                predictor,
+                py,
+                group.variants,
+                progress,
+                threads=operator.threads,
+            )
             for py, group, predictor in zip(
                 scores.py.T, setting.groups, setting.predictors(h2), strict=True
             )

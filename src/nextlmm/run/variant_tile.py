@@ -1,0 +1,85 @@
+"""A block of variants to be tested, and the products with it that all tests are made of."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from nextlmm.genotype.tile import GenotypeTile, SquarePanel, padded, square_panels
+from nextlmm.linalg.covariance import FloatArray
+from nextlmm.linalg.inverse_form import InverseForm
+from nextlmm.linalg.threads import one_thread
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class VariantForm:
+    """An inverse form, ready for any number of blocks: as squares, and as panels of a precision."""
+
+    whole: InverseForm
+    panels: Sequence[SquarePanel]
+
+
+class VariantTile(Protocol):
+    """Variants (n, b) with the mean of their called genotypes taken off, 0 where missing."""
+
+    def products(self, x: FloatArray) -> FloatArray:
+        """Of every variant with the columns of x (n, k), (b, k), in double precision."""
+
+    def forms(self, form: VariantForm) -> FloatArray:
+        """The form of every variant, (b,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class PackedVariants:
+    """Packed genotypes; ``mean`` (b,) of the called ones, ``variation`` (b,) around it."""
+
+    tile: GenotypeTile
+    mean: FloatArray
+    variation: FloatArray
+
+    def products(self, x: FloatArray) -> FloatArray:
+        """Of every variant with the columns of x."""
+        room = padded(x, self.tile.n, np.float64)
+        product = self.tile.inner(room, self.mean, np.ones_like(self.mean), room.sum(axis=0))
+        return np.asarray(product[: self.tile.n_variants, : x.shape[1]])
+
+    def forms(self, form: VariantForm) -> FloatArray:
+        """The form of every variant, in the precision of the panels."""
+        return form.whole.identity * self.variation + self.tile.squares(form.panels, self.mean)
+
+
+@dataclass(frozen=True, eq=False)
+class DosageVariants:
+    """Variants as an array (n, b)."""
+
+    columns: NDArray[np.float64]
+
+    def products(self, x: FloatArray) -> FloatArray:
+        """Of every variant with the columns of x."""
+        return self.columns.T @ x
+
+    def forms(self, form: VariantForm) -> FloatArray:
+        """The form of every variant."""
+        return form.whole.of(self.columns)
+
+
+def variant_form(form: InverseForm, dtype: DTypeLike) -> VariantForm:
+    """A form with its vectors in panels of a type; one copy of them."""
+    panels: list[SquarePanel] = []
+    for part in form.squares:
+        panels += square_panels(part.start, part.vectors, part.weights, dtype)
+    return VariantForm(form, panels)
+
+
+def in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> list[Result]:
+    """The results in order, from several threads with one thread of linear algebra in each."""
+    with one_thread(), ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(function, items))
