@@ -31,8 +31,8 @@ from nextlmm.relatedness.operator import RelationshipOperator
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-_FEWEST_SEARCHED = 5_000  # variants that columns are searched in
-_SEARCHED = (_FEWEST_SEARCHED, 20_000)  # fewest and most of a sketch
+_FEWEST_SEARCHED = 10_000  # variants that columns are searched in
+_SEARCHED = (5_000, 20_000)  # fewest and most of a sketch
 _PARTS = 4  # sums of products, one for each of so many equal parts of the variants
 _COLUMNS = 512  # of a block of genotypes, enough for products with blocks of a few hundred rows
 _STRIP = 512  # rows that are multiplied by the columns of all levels together
@@ -151,7 +151,7 @@ class GenotypeBlocks:
     def thinned(self, rows: int) -> "GenotypeBlocks":
         """Blocks of fewer variants, spread over the genome, to search nodes of so many rows in.
 
-        As many variants as rows and 5,000 at least: with fewer, directions that are noise of the
+        As many variants as rows and 10,000 at least: with fewer, directions that are noise of the
         choice of variants look like relatedness.
 
         Cost: reading those variants, and n m / 4 bytes for packed genotypes.
