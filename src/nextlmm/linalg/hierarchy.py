@@ -18,7 +18,7 @@ forms that are positive.
 Source: docs/method.md.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -250,6 +250,16 @@ class Hierarchy:
             rounding = node.rounding * float(np.linalg.norm(z, ord=2)) ** 2
             kept.append(NodeColumns(node.node, node.level, found.columns, energy, rounding))
         return replace(self, nodes=tuple(kept))
+
+    def replaced(
+        self, leaves: Mapping[Node, FloatArray], energies: Mapping[Node, FloatArray]
+    ) -> "Hierarchy":
+        """The same columns for another matrix, by its leaves and its energies U'KU."""
+        own = None
+        if self.leaves is not None:
+            own = tuple((node, leaves[node]) for node, _ in self.leaves)
+        nodes = tuple(replace(found, energy=energies[found.node]) for found in self.nodes)
+        return replace(self, leaves=own, nodes=nodes)
 
     def _whitened_leaves(self, weight: float) -> tuple[Leaf, ...] | None:
         if self.leaves is None:

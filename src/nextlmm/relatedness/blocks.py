@@ -69,17 +69,17 @@ class GenotypeBlocks:
         twice that of the blocks.
         """
         arrays = [np.zeros((node.size, node.size), order="F") for node in nodes]
-        every = range(len(nodes))
+        shares = np.array_split(np.arange(len(nodes)), self.threads)
 
-        def add(f: NDArray[Any], at: int) -> None:
-            rows = f[nodes[at].start : nodes[at].stop]
-            arrays[at] += rows @ rows.T
+        def add(f: NDArray[Any], share: NDArray[np.intp]) -> None:
+            for at in share:
+                rows = f[nodes[at].start : nodes[at].stop]
+                arrays[at] += rows @ rows.T
 
         work = np.empty((_COLUMNS, self._width), np.float32)
         with _workers(self.threads) as pool:
             for part in blocks_of(0, self.columns.n_columns, _COLUMNS):
-                f = self._block(part, work)
-                list(pool.map(lambda at, f=f: add(f, at), every))
+                list(pool.map(partial(add, self._block(part, work)), shares))
         return arrays
 
     def product(self, nodes: Sequence[Node]) -> Product:
@@ -147,6 +147,10 @@ class GenotypeBlocks:
                 for node, energy in total.items():
                     result[node] += energy
         return result
+
+    def of_variants(self, index: IndexArray) -> "GenotypeBlocks":
+        """What some of the variants add to the blocks."""
+        return replace(self, columns=self.columns.take(index))
 
     def thinned(self, rows: int) -> "GenotypeBlocks":
         """Blocks of fewer variants, spread over the genome, to search nodes of so many rows in.

@@ -1,0 +1,254 @@
+"""How far the compressed model is from the exact one, measured with products alone.
+
+No figure needs the matrix: the divergence and the range of x'Px / x'P_H x come from Lanczos
+processes (see :mod:`nextlmm.linalg.pencil`), the exact scores from one solve for each left-out
+chromosome, and the distance of the h2 from a step of Newton's method on the exact REML, whose
+slope at h2 is (tr P - (n - c) |Py|^2 / y'Py) / (2 h2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from nextlmm.assoc.projected import ProjectedFactor
+from nextlmm.linalg.covariance import FloatArray
+from nextlmm.linalg.hierarchy import HierarchicalFactor
+from nextlmm.linalg.pcg import solve
+from nextlmm.linalg.pencil import (
+    FAILURE,
+    STEPS,
+    EstimatedDivergence,
+    Process,
+    bounded_spectrum,
+    estimate_divergence,
+    lanczos,
+)
+from nextlmm.lmm.design import Design
+from nextlmm.lmm.null import NullModel
+from nextlmm.relatedness.operator import RelationshipOperator
+from nextlmm.run.certificate import largest_distance
+from nextlmm.run.columns import ScanColumns
+from nextlmm.run.compressed.scan import Lens
+from nextlmm.run.exact.system import System
+
+HOW = "estimated with random vectors and exact products"
+PROBES = 8
+"""Random vectors for the divergence over the whole genome."""
+_TRACE_PROBES, _TRACE_TOLERANCE = 7, 1e-3
+
+
+@dataclass(frozen=True)
+class ExactH2:
+    """Where the exact likelihood is highest, to first order, and the Monte-Carlo error of it."""
+
+    h2: float
+    mc_error: float
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was measured for the factor of one group of variants.
+
+    kl : in nats, from the vectors of this group.
+    ratio : bounds on the eigenvalues of W^-1 Sigma W^-T.
+    z_error : largest distance of any variant's score from the exact one in standard deviations,
+        denominators apart.
+    relative_residual : of the exact solve.
+    """
+
+    kl: float
+    ratio: tuple[float, float]
+    z_error: float
+    relative_residual: float
+
+
+def pencil_processes(
+    operator: RelationshipOperator,
+    factors: Sequence[HierarchicalFactor],
+    left_out: Sequence[int],
+    h2: Sequence[float],
+    *,
+    probes: Sequence[int],
+    seed: int,
+) -> list[list[Process]]:
+    """Processes of W^-1 Sigma W^-T for factors of Sigma without a chromosome, all in lock-step.
+
+    Cost: 16 products with as many columns as there are ``probes`` of all factors.
+    """
+    of = np.repeat(np.arange(len(factors)), probes)
+    chromosome, weight = np.asarray(left_out)[of], np.asarray(h2)[of]
+
+    def product(x: FloatArray, columns: np.ndarray) -> FloatArray:
+        lifted = np.empty_like(x)
+        for number, factor in enumerate(factors):
+            own = of[columns] == number
+            lifted[:, own] = factor.whiten_transposed(x[:, own])
+        image = operator.matmul(lifted, chromosome[columns], dtype=np.float32)
+        image *= weight[columns]
+        image += (1.0 - weight[columns]) * lifted
+        for number, factor in enumerate(factors):
+            own = of[columns] == number
+            image[:, own] = factor.whiten(image[:, own])
+        return image
+
+    found = lanczos(product, operator.n, len(of), steps=STEPS, seed=seed)
+    return [
+        [process for process, own in zip(found, of, strict=True) if own == number]
+        for number in range(len(factors))
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """Exact solves at the heritabilities of the tests.
+
+    py, ypy : Py, (n, k), and y'Py, (k,), for each group.
+    error : bound of the error of any x'Py over sqrt(x'Px), (k,).
+    relative_residual : the largest of the groups.
+    exact : what the slope of the exact likelihood says of h2, None if it was not asked for.
+    """
+
+    py: FloatArray
+    ypy: FloatArray
+    error: FloatArray
+    relative_residual: float
+    exact: ExactH2 | None
+
+
+def solved(
+    operator: RelationshipOperator,
+    y: FloatArray,
+    design: Design,
+    factor: ProjectedFactor,
+    groups: Sequence[tuple[int, float]],
+    *,
+    z_tolerance: float,
+    slope_of: NullModel | None,
+    seed: int,
+) -> Solved:
+    """Solve for Py of every group, and for what the slope of the exact REML at h2 needs.
+
+    Parameters
+    ----------
+    factor : to precondition, of the whole genome; at the h2 of ``slope_of``.
+    groups : the chromosome left out and the h2 of each.
+    z_tolerance : largest error of a score in its standard deviations.
+    slope_of : a null model by REML with a standard error, None if its slope is not wanted.
+
+    Cost: some six products with a column for each group and 8 more.
+    """
+    rng = np.random.default_rng([seed, 1])
+    count = 0 if slope_of is None else _TRACE_PROBES
+    signs = rng.choice([-1.0, 1.0], (design.n, count))
+    b = design.project(y)
+    weights = [h2 for _, h2 in groups] + ([] if slope_of is None else [slope_of.h2] * (count + 1))
+    left_out = [chromosome for chromosome, _ in groups] + [-1] * (len(weights) - len(groups))
+    system = System(operator, design, np.array(weights), np.array(left_out))
+    trait = [b] * (len(weights) - count)
+    columns = np.column_stack([*trait, design.project(signs)])
+    df = design.n - design.n_covariates
+    guess = float(np.sqrt(factor.forms(b[:, None])[0] / df))
+    tolerance = _TRACE_TOLERANCE * np.linalg.norm(columns, axis=0)
+    own = slice(0, len(groups))
+    room = np.sqrt(1.0 - system.weight[own])
+    tolerance[own] = 0.5 * z_tolerance * guess * room
+    found = solve(
+        system.product(np.float32),
+        lambda x, _: factor.apply(x),
+        columns,
+        tolerance=tolerance,
+        exact_product=system.product(np.float64),
+    )
+    exact = None
+    if slope_of is not None:
+        exact = _newton_step(slope_of, factor, columns[:, len(groups) :], found.x[:, len(groups) :])
+    return Solved(
+        py=found.x[:, own],
+        ypy=np.asarray(b @ found.x[:, own]),
+        error=found.residual_norm[own] / room,
+        relative_residual=float(found.residual_norm[own].max() / np.linalg.norm(b)),
+        exact=exact,
+    )
+
+
+def _newton_step(
+    null: NullModel, factor: ProjectedFactor, b: FloatArray, x: FloatArray
+) -> ExactH2 | None:
+    """From h2 to where the exact REML is highest, given P times the trait and random signs.
+
+    tr P is tr P_H plus the mean of v'(P - P_H)v over the signs v.
+    """
+    if null.h2_se is None:
+        return None
+    difference = np.einsum("ij,ij->j", b[:, 1:], x[:, 1:] - factor.apply(b[:, 1:]))
+    trace = _trace(factor) + float(difference.mean())
+    py = x[:, 0]
+    df = null.n - null.n_covariates
+    slope = (trace - df * float(py @ py) / float(b[:, 0] @ py)) / (2.0 * null.h2)
+    noise = float(difference.std(ddof=1)) / np.sqrt(difference.size) / (2.0 * null.h2)
+    return ExactH2(null.h2 + slope * null.h2_se**2, noise * null.h2_se**2)
+
+
+def measured(
+    processes: Sequence[Process], lens: Lens, scores: Solved, column: int, design: Design
+) -> Measured:
+    """Divergence, ratios and scores of one group."""
+    exact_py, ypy = scores.py[:, column], float(scores.ypy[column])
+    rho = float(np.linalg.norm(lens.factor.unwhiten_transposed(exact_py - lens.py)))
+    sigma = np.sqrt(ypy / (design.n - design.n_covariates - 1))
+    return Measured(
+        kl=estimate_divergence(list(processes)).kl,
+        ratio=bounded_spectrum(list(processes)),
+        z_error=(rho + float(scores.error[column])) / float(sigma),
+        relative_residual=scores.relative_residual,
+    )
+
+
+def describe_compressed(
+    whole: HierarchicalFactor,
+    divergence: EstimatedDivergence,
+    parts: Sequence[Measured],
+    columns: Sequence[ScanColumns],
+    null: NullModel,
+    exact: ExactH2 | None,
+) -> dict[str, Any]:
+    """The certificate as JSON values.
+
+    Parameters
+    ----------
+    whole : the factor over the whole genome, of which ``divergence`` is.
+    parts : of the factors that the tests used.
+    columns : the results with their bounds.
+    null, exact : the null model and what the exact one would have.
+    """
+    low, high = min(p.ratio[0] for p in parts), max(p.ratio[1] for p in parts)
+    described = {
+        "kl": divergence.kl,
+        "kl_interval": [divergence.low, divergence.high],
+        "kl_how": HOW,
+        "kl_scan_max": max(part.kl for part in parts),
+        "ranks": [asdict(level) for level in whole.levels()],
+        "bytes": whole.nbytes,
+        "bytes_dense": 8 * whole.n**2,
+        "relative_residual": max(part.relative_residual for part in parts),
+        "variance_ratio": [1.0 / high, 1.0 / low if low > 0.0 else None],
+        "variance_ratio_failure": FAILURE,
+        "z_error_max": max(part.z_error for part in parts),
+        "neg_log_10_p_error_max": largest_distance(columns),
+    }
+    if exact is not None:
+        described["h2_exact"] = exact.h2
+        described["h2_error"] = null.h2 - exact.h2
+        described["h2_monte_carlo_error"] = exact.mc_error
+    return described
+
+
+def _trace(factor: ProjectedFactor) -> float:
+    """The trace of P_H: a sum of squares of the vectors of the form."""
+    form = factor.form
+    total = form.identity * factor.factor.n
+    for part in form.squares:
+        total += float(part.weights @ np.einsum("ij,ij->j", part.vectors, part.vectors))
+    return total

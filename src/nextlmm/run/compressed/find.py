@@ -1,0 +1,271 @@
+"""The analysis of the compressed model by products with the genotypes; nothing is n x n."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from nextlmm.assoc.projected import ProjectedFactor, projected_factor
+from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy
+from nextlmm.linalg.pencil import EstimatedDivergence, Process, estimate_divergence
+from nextlmm.linalg.threads import one_thread
+from nextlmm.lmm.design import Design, make_design
+from nextlmm.lmm.estimate import estimate_null
+from nextlmm.lmm.null import NullModel
+from nextlmm.progress import Progress, Silent
+from nextlmm.run.columns import ScanColumns
+from nextlmm.run.compressed.certificate import (
+    PROBES,
+    ExactH2,
+    Measured,
+    Solved,
+    describe_compressed,
+    measured,
+    pencil_processes,
+    solved,
+)
+from nextlmm.run.compressed.matrix import CompressedMatrix, HierarchicalCovariance, compress
+from nextlmm.run.compressed.scan import (
+    ExactSide,
+    Lens,
+    columns_of,
+    log_p_ends,
+    look,
+    scores_of,
+)
+from nextlmm.run.exact.arrange import Arrangement, arrange
+from nextlmm.run.exact.find import groups_of
+from nextlmm.run.exact.plan import Cost, Plan
+from nextlmm.run.exact.route import allowed_bytes
+from nextlmm.run.exact.scan import Group
+from nextlmm.run.findings import Findings
+from nextlmm.run.model import Model
+from nextlmm.run.problem import Problem
+from nextlmm.run.timing import Stopwatch
+
+SMALLEST = 2_000
+"""Samples below which dense algebra is cheaper, and measures without random vectors."""
+
+_LEAST_Z_TOLERANCE = 0.03  # a bound as wide as that of the denominators needs no sharper scores
+_TOGETHER_BYTES = 2**30  # of factors whose processes go on in lock-step
+_ORDERED = Plan("hodlr", "asked for", Cost(0.0, 0.0), Cost(0.0, 0.0), requested=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """The variants tested without a chromosome, through the factors that they are tested with."""
+
+    group: Group
+    wald: Lens
+    tested: Lens
+    columns: ScanColumns
+
+
+def is_compressed_by_products(problem: Problem, model: Model) -> bool:
+    """Whether a run of hodlr mode does without the matrix that it approximates.
+
+    Hits at their own heritability are tested on the exact matrix.
+    """
+    return (
+        model.mode == "hodlr"
+        and problem.n >= SMALLEST
+        and problem.given is None
+        and model.per_variant_h2 == "never"
+    )
+
+
+def find_compressed(
+    problem: Problem, model: Model, listener: Progress, stopwatch: Stopwatch
+) -> Findings:
+    """Null model, tests and certificate of the hierarchical approximation of K.
+
+    K is compressed once, from all variants.  K without a chromosome has the same columns and leaves
+    and energies of its own, so that no variant is tested against itself.
+
+    Cost: four passes over the variants, some ten over as many of them as there are samples, one
+    application of a factor to every variant, and the certificate's products: 16 for each left-out
+    chromosome, a solve for each, and some 200 columns more.
+    """
+    with stopwatch.stage("genotypes"):
+        operator = problem.operator(held_bytes=int(allowed_bytes(model) / 2.0), progress=listener)
+    with one_thread():
+        with stopwatch.stage("ordering"):
+            listener.start("Ordering the samples", 1)
+            ordered = arrange(problem, operator, model, _ORDERED)
+            listener.finish()
+        with stopwatch.stage("relationship matrix"):
+            budget = model.budget
+            assert budget is not None, "the mode compresses"  # noqa: S101
+            matrix = compress(ordered.operator, ordered.tree.root, budget, seed=model.seed)
+        with stopwatch.stage("null model"):
+            listener.start("Fitting the null model", 1)
+            whole = _estimate(ordered.problem, matrix.hierarchy, model)
+            listener.finish()
+        return _find(ordered, matrix, model, whole, listener, stopwatch)
+
+
+def _estimate(problem: Problem, hierarchy: Hierarchy, model: Model) -> NullModel:
+    covariance = HierarchicalCovariance(hierarchy)
+    return estimate_null(problem.y, problem.covariates, covariance, method=model.method)
+
+
+def _find(
+    ordered: Arrangement,
+    matrix: CompressedMatrix,
+    model: Model,
+    whole: NullModel,
+    listener: Progress,
+    stopwatch: Stopwatch,
+) -> Findings:
+    problem, operator = ordered.problem, ordered.operator
+    design = make_design(problem.covariates)
+    factor = matrix.hierarchy.factor(_tested_h2(model, whole))
+    certifier = _Certifier(ordered, design, model, whole, projected_factor(factor, design))
+    h2_by_chromosome: dict[str, float] = {}
+    certified: list[_Certified] = []
+    batch: list[_Seen] = []
+    groups = list(groups_of(problem, operator, model))
+    listener.start("Testing variants", len(problem.variants))
+    for number, (group, name) in enumerate(groups, start=1):
+        with stopwatch.stage("association"):
+            hierarchy = matrix.without(group.left_out)
+            null = whole
+            if model.loco_h2 == "per-chromosome":
+                null = _estimate(problem, hierarchy, model)
+                h2_by_chromosome[name] = null.h2
+            batch.append(_seen(ordered, design, hierarchy, null, group, model, listener))
+        if number == len(groups) or len(batch) * factor.nbytes > _TOGETHER_BYTES:
+            with stopwatch.stage("certificate"):
+                certified.append(certifier.certified(batch, with_whole=not certified))
+            batch = []
+    listener.finish()
+    first = certified[0]
+    divergence = estimate_divergence(first.whole)
+    columns = [part for each in certified for part in each.columns]
+    parts = [part for each in certified for part in each.parts]
+    certificate = describe_compressed(factor, divergence, parts, columns, whole, first.exact)
+    return Findings(
+        whole, columns, certificate, h2_by_chromosome, _over_tolerance(model, divergence)
+    )
+
+
+def _tested_h2(model: Model, null: NullModel) -> float:
+    return model.h2_of_test(null.h2, null.h2_ml)
+
+
+def _seen(
+    ordered: Arrangement,
+    design: Design,
+    hierarchy: Hierarchy,
+    null: NullModel,
+    group: Group,
+    model: Model,
+    listener: Progress,
+) -> _Seen:
+    """Test the variants of a group."""
+    threads = ordered.operator.threads
+
+    def at(h2: float, progress: Progress) -> Lens:
+        return look(
+            ordered.problem, design, hierarchy, h2, group.variants, progress, threads=threads
+        )
+
+    wald = tested = at(null.h2, listener)
+    if _tested_h2(model, null) != null.h2:
+        tested = at(_tested_h2(model, null), Silent())
+    columns = columns_of(group.variants, wald, tested, model.test, design)
+    return _Seen(group, wald, tested, columns)
+
+
+@dataclass(frozen=True, eq=False)
+class _Certified:
+    """The results of some groups with their bounds, and what was measured for each.
+
+    ``whole`` and ``exact`` are of the whole genome, where that was measured too.
+    """
+
+    columns: list[ScanColumns]
+    parts: list[Measured]
+    whole: list[Process]
+    exact: ExactH2 | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Certifier:
+    """What bounds the tests of any group by the exact model.
+
+    ``null`` and ``factor`` are of the whole genome; the factor preconditions.
+    """
+
+    ordered: Arrangement
+    design: Design
+    model: Model
+    null: NullModel
+    factor: ProjectedFactor
+
+    def certified(self, batch: Sequence[_Seen], *, with_whole: bool) -> _Certified:
+        """Measure the groups, and with them the whole genome if it is wanted."""
+        operator, design, seed = self.ordered.operator, self.design, self.model.seed
+        pairs = [(seen.group.left_out, seen.tested.trait.h2) for seen in batch]
+        found = solved(
+            operator,
+            self.ordered.problem.y,
+            design,
+            self.factor,
+            pairs,
+            z_tolerance=max(self.model.z_tolerance, _LEAST_Z_TOLERANCE),
+            slope_of=self.null if with_whole and self._has_slope else None,
+            seed=seed,
+        )
+        factors = [seen.tested.factor for seen in batch]
+        probes = [PROBES if left_out < 0 else 1 for left_out, _ in pairs]
+        if with_whole:
+            factors.append(cast("HierarchicalFactor", self.factor.factor))
+            pairs.append((-1, _tested_h2(self.model, self.null)))
+            probes.append(PROBES)
+        left_out, weights = zip(*pairs, strict=True)
+        processes = pencil_processes(operator, factors, left_out, weights, probes=probes, seed=seed)
+        parts = [
+            measured(own, seen.tested, found, number, design)
+            for number, (seen, own) in enumerate(zip(batch, processes, strict=False))
+        ]
+        columns = [
+            self._bounded(seen, part, found, number)
+            for number, (seen, part) in enumerate(zip(batch, parts, strict=True))
+        ]
+        return _Certified(columns, parts, processes[-1] if with_whole else [], found.exact)
+
+    @property
+    def _has_slope(self) -> bool:
+        """Whether the null model is at a maximum of REML that the factor is at too."""
+        null = self.null
+        return (
+            null.method == "reml"
+            and null.h2_se is not None
+            and null.h2_boundary is None
+            and _tested_h2(self.model, null) == null.h2
+        )
+
+    def _bounded(self, seen: _Seen, part: Measured, scores: Solved, number: int) -> ScanColumns:
+        problem, threads = self.ordered.problem, self.ordered.operator.threads
+        exact = ExactSide(
+            score=scores_of(problem, scores.py[:, number], seen.group.variants, threads=threads),
+            error=float(scores.error[number]),
+            ypy=float(scores.ypy[number]),
+            ratio_low=part.ratio[0],
+            ratio_high=part.ratio[1],
+        )
+        low, high = log_p_ends(seen.tested, exact, self.model.test, self.design)
+        return replace(seen.columns, log_p_low=low, log_p_high=high)
+
+
+def _over_tolerance(model: Model, divergence: EstimatedDivergence) -> tuple[str, ...]:
+    """A sentence if a tolerance that was asked for was not met."""
+    asked = model.kl_tolerance
+    if asked is None or divergence.high <= asked:
+        return ()
+    return (
+        f"the compression costs a KL divergence of {divergence.kl:.3g} (95 % interval "
+        f"{divergence.low:.3g} to {divergence.high:.3g}), more than the tolerance of {asked:g}: "
+        "what is left of K has full rank and would not compress further; use --mode exact for "
+        "exact answers",
+    )
