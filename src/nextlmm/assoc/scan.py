@@ -12,10 +12,12 @@ Wald uses the REML estimate of h2, the other two compare likelihoods of models w
 effects and therefore use the ML estimate.  Effect and standard error are always Wald's.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nextlmm.assoc.statistics import neg_log10_chi2_sf, neg_log10_f_sf
 from nextlmm.errors import DesignError
@@ -23,6 +25,7 @@ from nextlmm.linalg.covariance import Covariance, CovarianceFactor, FloatArray
 from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.likelihood import WhitenedTrait, whiten_trait
 
+IndexArray = NDArray[np.intp]
 Test = Literal["wald", "score", "lrt"]
 
 OK, MONOMORPHIC, ALL_MISSING, COLLINEAR = "ok", "monomorphic", "all_missing", "collinear"
@@ -61,6 +64,16 @@ class AssociationBlock:
     def __repr__(self) -> str:
         tested = int(np.count_nonzero(self.status == OK))
         return f"<results of {len(self.status):,} variants, {tested:,} tested>"
+
+    def with_rows(self, at: IndexArray, other: "AssociationBlock") -> "AssociationBlock":
+        """The same results, but those of ``other`` at the positions ``at``."""
+
+        def column(name: str) -> np.ndarray:
+            values = getattr(self, name).copy()
+            values[at] = getattr(other, name)
+            return np.asarray(values)
+
+        return AssociationBlock(**{each.name: column(each.name) for each in fields(self)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,24 +153,62 @@ def test_block(model: ScanModel, dosage: FloatArray) -> AssociationBlock:
     columns, status = usable_columns(dosage, model.design)
     good = status == OK
     sums = sums_of(model.wald.trait, model.wald.factor.whiten(columns))
-    beta = sums.xpy / sums.xpx
     tested = sums
     if model.tested is not model.wald:
         tested = sums_of(model.tested.trait, model.tested.factor.whiten(columns))
-    df = residual_df(model.design)
+    return _tested(model, sums, tested, status)
+
+
+test_block.__test__ = False  # type: ignore[attr-defined]  # its name is the user's, not pytest's
+
+
+def tested_forms(
+    model: ScanModel, xpx: Sequence[FloatArray], xpy: Sequence[FloatArray], status: np.ndarray
+) -> tuple[AssociationBlock, NDArray[np.bool_]]:
+    """Test b variants from their x'Px and x'Py, and whether these leave enough digits for it.
+
+    Parameters
+    ----------
+    model : from ``scan_model``.
+    xpx, xpy : (b,) with the lens of effects and, if it differs, that of the test.
+    status : (b,); numbers are NaN where it is not "ok".
+
+    Where a variant explains nearly all of the trait, the second result is False: its residual has
+    to be summed, as ``test_block`` does.
+    """
+    good = status == OK
+    lenses = (model.wald, model.tested)[: len(xpx)]
+    sums, is_sharp = [], np.ones(len(status), dtype=bool)
+    for lens, information, score in zip(lenses, xpx, xpy, strict=True):
+        ypy = np.full(int(good.sum()), lens.trait.ypy)
+        rest = ypy - score[good] ** 2 / information[good]
+        is_sharp[good] &= rest >= (1.0 - NEARLY_EXACT_FIT) * ypy
+        sums.append(Sums(information[good], score[good], ypy, np.maximum(rest, EXACT_FIT * ypy)))
+    return _tested(model, sums[0], sums[-1], status), is_sharp
+
+
+def _tested(
+    model: ScanModel, effect: "Sums", tested: "Sums", status: np.ndarray
+) -> AssociationBlock:
+    """The results from the sums that effects and tests are made of, of the testable variants."""
+    good, df = status == OK, residual_df(model.design)
     chi2, neg_log_10_p = statistic(model.test, tested, model.design.n, df)
     return AssociationBlock(
-        beta=spread(beta, good),
-        standard_error=spread(np.sqrt(sums.ypy_with / df / sums.xpx), good),
+        beta=spread(effect.xpy / effect.xpx, good),
+        standard_error=spread(np.sqrt(effect.ypy_with / df / effect.xpx), good),
         chi2=spread(chi2, good),
         neg_log_10_p_value=spread(neg_log_10_p, good),
         information=spread(tested.xpx, good),
-        h2=spread(np.full(beta.shape, model.tested.trait.h2), good),
+        h2=spread(np.full(chi2.shape, model.tested.trait.h2), good),
         status=status,
     )
 
 
-test_block.__test__ = False  # type: ignore[attr-defined]  # its name is the user's, not pytest's
+def variant_status(n_called: NDArray[np.int64], variation: FloatArray) -> np.ndarray:
+    """Status of variants as far as their counts tell: "ok", "monomorphic" or "all_missing"."""
+    status = np.full(len(n_called), OK, dtype=object)
+    status[variation == 0.0], status[n_called == 0] = MONOMORPHIC, ALL_MISSING
+    return status
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,10 @@ most of them are 0 and sums in single precision keep their digits; that is undon
 leave this module.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -30,9 +30,9 @@ _EVEN = np.uint64(0x5555555555555555)
 _ONE = np.uint64(1)
 _NONE = 0xFF  # four genotypes without the effect allele
 _ROWS = 4096  # whose sums stay in the second cache
-_MOSTLY_CALLED = 16  # one genotype in so many may be missing, or they are looked up in a pass anew
-_COPIES = (2.0, 0.0, 1.0, 0.0)
-_IS_MISSING = (0.0, 1.0, 0.0, 0.0)
+MOSTLY_CALLED = 16  # one genotype in so many may be missing, or they are looked up in a pass anew
+COPIES = (2.0, 0.0, 1.0, 0.0)
+IS_MISSING = (0.0, 1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +91,12 @@ class GenotypeTile:
         mean = np.where(self.is_flipped, 2.0 - mean, mean)
         padded_out = np.zeros((self.by_variant.shape[1], x.shape[1]), x.dtype)
         out = padded_out[: self.n_variants]
-        _product(self.by_variant, slice(0, self.n_variants), x, _COPIES, out)
-        if len(self.places) * _MOSTLY_CALLED <= self.n * self.n_variants:
-            _gather(_Missing(0, 0, self.starts, self.places), mean.astype(x.dtype), x, out)
+        _product(self.by_variant, slice(0, self.n_variants), x, COPIES, out)
+        if len(self.places) * MOSTLY_CALLED <= self.n * self.n_variants:
+            _add_missing(self.starts, self.places, mean.astype(x.dtype), x, out)
         else:
             missing = np.zeros_like(out)
-            _product(self.by_variant, slice(0, self.n_variants), x, _IS_MISSING, missing)
+            _product(self.by_variant, slice(0, self.n_variants), x, IS_MISSING, missing)
             missing *= mean.astype(x.dtype)[:, None]
             out += missing
         if sums.any():
@@ -122,96 +122,6 @@ class GenotypeTile:
             rows = slice(start, min(start + _ROWS, len(out)))
             _product(self.by_sample, rows, t, own, out[rows])
         return out
-
-    def squares(self, panels: Sequence["SquarePanel"], mean: FloatArray) -> FloatArray:
-        """Sums of weighted squares of products with the centred variants, (n_variants,).
-
-        Parameters
-        ----------
-        panels : the vectors, their sums and weights.
-        mean : (n_variants,) taken off the called genotypes; missing ones are 0 after that.
-
-        Cost: an addition for every two genotypes that a vector meets.
-        """
-        mean = np.where(self.is_flipped, 2.0 - mean, mean)
-        totals = np.zeros(self.n_variants)
-        missing = _Missing(0, -1, self.starts, self.places)
-        for panel in panels:
-            if (panel.first, panel.chunks) != (missing.first, missing.chunks):
-                missing = self._missing_in(panel.first, panel.chunks)
-            self._add_squares(panel, mean.astype(panel.x.dtype), missing, totals)
-        return totals
-
-    def _add_squares(
-        self, panel: "SquarePanel", mean: NDArray[Any], missing: "_Missing", totals: FloatArray
-    ) -> None:
-        x, width = panel.x, panel.x.shape[1]
-        out = np.zeros((self.n_variants, width), x.dtype)
-        rows = slice(0, self.n_variants)
-        words = self.by_variant[panel.first : panel.first + panel.chunks]
-        _product(words, rows, x, _COPIES, out)
-        if len(missing.places) * _MOSTLY_CALLED <= GENOTYPES_IN_WORD * panel.chunks * len(out):
-            _gather(missing, mean, x, out)
-        else:
-            of_missing = np.zeros_like(out)
-            _product(words, rows, x, _IS_MISSING, of_missing)
-            out += mean[:, None] * of_missing
-        product_kernels(x.dtype.name, width).call["squares"](
-            out.ctypes.data,
-            len(out),
-            mean.ctypes.data,
-            panel.sums.ctypes.data,
-            panel.weights.ctypes.data,
-            totals.ctypes.data,
-        )
-
-    def _missing_in(self, first: int, chunks: int) -> "_Missing":
-        """Missing genotypes among the samples of some words, counted from the first of these."""
-        if len(self.places) == 0 or chunks == len(self.by_variant):
-            return _Missing(first, chunks, self.starts, self.places)
-        words = self.by_variant[first : first + chunks]
-        return _Missing(first, chunks, *_listed_missing(words, self.n_variants))
-
-
-@dataclass(frozen=True, eq=False)
-class SquarePanel:
-    """Vectors of which squares of products are wanted.
-
-    first, chunks : which words of samples the vectors meet.
-    x : (32 chunks, width) the vectors, zeros where there is none, of a width of `lookup`.
-    sums, weights : (width,) of the vectors, of the type of x.
-    """
-
-    first: int
-    chunks: int
-    x: NDArray[Any]
-    sums: NDArray[Any]
-    weights: NDArray[Any]
-
-
-def square_panels(
-    start: int, vectors: NDArray[Any], weights: FloatArray, dtype: DTypeLike
-) -> Iterator[SquarePanel]:
-    """Panels of vectors (rows, k) that meet the samples from ``start`` on, with weights (k,)."""
-    first, stop = start // GENOTYPES_IN_WORD, start + len(vectors)
-    chunks = -(-stop // GENOTYPES_IN_WORD) - first
-    above = start - GENOTYPES_IN_WORD * first
-    for column, width in _panels(vectors.shape[1], dtype):
-        part = vectors[:, column : column + width]
-        x = np.zeros((GENOTYPES_IN_WORD * chunks, width), dtype)
-        x[above : above + len(part), : part.shape[1]] = part
-        weight = np.zeros(width, dtype)
-        weight[: part.shape[1]] = weights[column : column + width]
-        yield SquarePanel(first, chunks, x, x.sum(axis=0, dtype=np.float64).astype(dtype), weight)
-
-
-class _Missing(NamedTuple):
-    """Missing genotypes among the samples of some words: see `GenotypeTile`."""
-
-    first: int
-    chunks: int
-    starts: NDArray[np.int64]
-    places: NDArray[np.uint32]
 
 
 def tile_of_packed(packed: PackedArray, n: int, is_common: NDArray[np.bool_]) -> GenotypeTile:
@@ -246,7 +156,7 @@ def tile_of_samples(tile: GenotypeTile, samples: IndexArray) -> GenotypeTile:
 def padded(x: NDArray[Any], rows: int, dtype: DTypeLike) -> NDArray[Any]:
     """An array (n, k) with zeros below and to the right, as products take it."""
     n, k = x.shape
-    width = sum(width for _, width in _panels(k, np.dtype(dtype)))
+    width = sum(width for _, width in panels(k, np.dtype(dtype)))
     result = np.zeros((-(-rows // GENOTYPES_IN_WORD) * GENOTYPES_IN_WORD, width), dtype)
     result[:n, :k] = x
     return result
@@ -255,14 +165,14 @@ def padded(x: NDArray[Any], rows: int, dtype: DTypeLike) -> NDArray[Any]:
 def _tile_of_words(words: WordArray, n: int, is_flipped: NDArray[np.bool_]) -> GenotypeTile:
     """A tile from words by variant that count the rarer allele."""
     n_variants = len(is_flipped)
-    starts, places = _listed_missing(words, n_variants)
+    starts, places = listed_missing(words, n_variants)
     tile = GenotypeTile(n, n_variants, words, _transposed(words), is_flipped, starts, places)
     for array in (words, tile.by_sample, is_flipped, starts, places):
         array.setflags(write=False)
     return tile
 
 
-def _listed_missing(
+def listed_missing(
     words: WordArray, n_variants: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Where words by variant have missing genotypes: starts and places."""
@@ -279,14 +189,20 @@ def _listed_missing(
     return starts, places
 
 
-def _gather(missing: _Missing, weights: NDArray[Any], x: NDArray[Any], out: NDArray[Any]) -> None:
+def _add_missing(
+    starts: NDArray[np.int64],
+    places: NDArray[np.uint32],
+    weights: NDArray[Any],
+    x: NDArray[Any],
+    out: NDArray[Any],
+) -> None:
     """Add the rows of x at missing genotypes, times the weight of the variant."""
-    if not len(missing.places):
+    if not len(places):
         return
-    for column, width in _panels(x.shape[1], x.dtype):
+    for column, width in panels(x.shape[1], x.dtype):
         product_kernels(x.dtype.name, width).call["gather"](
-            missing.starts.ctypes.data,
-            missing.places.ctypes.data,
+            starts.ctypes.data,
+            places.ctypes.data,
             len(out),
             weights.ctypes.data,
             x.ctypes.data + column * x.itemsize,
@@ -319,7 +235,7 @@ def _transposed(words: WordArray) -> WordArray:
     return out
 
 
-def _panels(k: int, dtype: DTypeLike) -> Iterator[tuple[int, int]]:
+def panels(k: int, dtype: DTypeLike) -> Iterator[tuple[int, int]]:
     """First column and width of the panels that hold k columns."""
     widest = WIDTHS[np.dtype(dtype).name][-1]
     widths = [widest] * (k // widest)
@@ -334,7 +250,7 @@ def _product(
     """Add genotypes times x to ``out``; values (4,) of all columns or (columns, 4) of each."""
     table_of = np.ascontiguousarray(values, dtype=x.dtype)
     stride = 0 if table_of.ndim == 1 else table_of.strides[0]
-    for column, width in _panels(x.shape[1], x.dtype):
+    for column, width in panels(x.shape[1], x.dtype):
         table = np.empty(256 * width, x.dtype)
         product_kernels(x.dtype.name, width).call["product"](
             words.ctypes.data + 8 * rows.start,

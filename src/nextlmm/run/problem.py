@@ -42,7 +42,7 @@ Kin = SampleOrder | Parents | RelatedPairs
 
 _MOST_NAMES = 3
 _BLOCK_ELEMENTS = 1 << 20
-_TILE = 1024
+_TILE, _SHARED = 1024, 4
 _SMALLEST_BLOCK = 64
 
 
@@ -115,9 +115,14 @@ class Problem:
         return impute_mean(dosage, self.summary.mean[variants])
 
     def blocks(self, variants: IndexArray) -> Iterator[IndexArray]:
-        """Positions of variants, as many at a time as `tile` takes with profit."""
-        for at in range(0, len(variants), _TILE):
-            yield variants[at : at + _TILE]
+        """Positions of variants, as many at a time as `tile` takes with profit.
+
+        Their number is a multiple of four where there are many, so that all cores find work.
+        """
+        count = -(-len(variants) // _TILE)
+        if count > 1:
+            count = -(-count // _SHARED) * _SHARED
+        yield from (part for part in np.array_split(variants, max(count, 1)) if len(part))
 
     def tile(self, variants: IndexArray) -> VariantTile:
         """Some variants for products, packed if they are so in the source."""

@@ -6,16 +6,30 @@ import numpy as np
 
 from nextlmm.assoc.bound import ROUNDING, ScanBound
 from nextlmm.assoc.per_variant import PerVariantModel, per_variant_block, per_variant_model
-from nextlmm.assoc.scan import ScanModel, scan_model, test_block
+from nextlmm.assoc.scan import (
+    NEARLY_COLLINEAR,
+    OK,
+    AssociationBlock,
+    Lens,
+    ScanModel,
+    scan_model,
+    test_block,
+    tested_forms,
+    variant_status,
+)
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
+from nextlmm.linalg.dense import CholeskyFactor
+from nextlmm.linalg.inverse_form import InverseForm, inverse_form
 from nextlmm.linalg.spectral import SpectralCovariance, spectral_covariance
+from nextlmm.linalg.threads import available_threads
 from nextlmm.progress import Progress
 from nextlmm.run.certificate import Certified, FactorCertificate, certify
 from nextlmm.run.columns import ScanColumns, joined, put_bound, replaced
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.solver import Fitted
+from nextlmm.run.variant_tile import in_threads, variant_form
 
 _CHECKED_LOG_P = 3.0
 """Above this -log10 p the exact test is done as well, to bound the compressed one sharply."""
@@ -62,6 +76,8 @@ def _shared_h2_columns(
     variants: IndexArray,
     progress: Progress,
 ) -> ScanColumns:
+    if bound is None and isinstance(model.wald.factor, CholeskyFactor):
+        return _columns_by_forms(problem, model, variants, progress)
     blocks, bounds = [], []
     for block, dosage in problem.dosage_blocks(variants):
         result = test_block(model, dosage)
@@ -74,6 +90,42 @@ def _shared_h2_columns(
         return columns
     low, high = (np.concatenate(ends) for ends in zip(*bounds, strict=True))
     return replace(columns, log_p_low=low, log_p_high=high)
+
+
+def _columns_by_forms(
+    problem: Problem, model: ScanModel, variants: IndexArray, progress: Progress
+) -> ScanColumns:
+    """The same from x'Px as a form and x'Py as a product, for which nothing is decoded.
+
+    Variants of which these would keep too few digits are whitened after all.
+    """
+    lenses = (model.wald,) if model.tested is model.wald else (model.wald, model.tested)
+    forms = [variant_form(_form(lens), np.float64) for lens in lenses]
+    py = [lens.factor.whiten_transposed(lens.trait.residual) for lens in lenses]
+    vectors = np.column_stack([*py, model.design.basis])
+
+    def tested(block: IndexArray) -> AssociationBlock:
+        tile = problem.tile(block)
+        product = tile.products(vectors)
+        left = np.sum(product[:, len(lenses) :] ** 2, axis=1)
+        variation = problem.n * problem.summary.variance[block]
+        status = variant_status(problem.summary.n_called[block], variation)
+        xpx = [tile.forms(form) for form in forms]
+        result, is_sharp = tested_forms(model, xpx, list(product.T[: len(lenses)]), status)
+        is_sharp &= ~(variation - left < NEARLY_COLLINEAR * variation)
+        again = np.flatnonzero((status == OK) & ~is_sharp)
+        progress.advance(len(block))
+        if not again.size:
+            return result
+        return result.with_rows(again, test_block(model, problem.dosages(block[again])))
+
+    return joined(variants, in_threads(tested, problem.blocks(variants), available_threads()))
+
+
+def _form(lens: Lens) -> InverseForm:
+    """X'Px of a lens."""
+    basis = lens.factor.whiten_transposed(lens.trait.basis)
+    return inverse_form(lens.factor).less(basis)
 
 
 def _checked(problem: Problem, columns: ScanColumns, certified: Certified) -> ScanColumns:

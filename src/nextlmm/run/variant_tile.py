@@ -8,7 +8,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nextlmm.genotype.tile import GenotypeTile, SquarePanel, padded, square_panels
+from nextlmm.genotype.squares import SquarePanel, square_panels, sum_of_squares
+from nextlmm.genotype.tile import GenotypeTile, padded
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.inverse_form import InverseForm
 from nextlmm.linalg.threads import one_thread
@@ -51,7 +52,9 @@ class PackedVariants:
 
     def forms(self, form: VariantForm) -> FloatArray:
         """The form of every variant, in the precision of the panels."""
-        return form.whole.identity * self.variation + self.tile.squares(form.panels, self.mean)
+        return form.whole.identity * self.variation + sum_of_squares(
+            self.tile, form.panels, self.mean
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,7 +42,7 @@ RANKS: Mapping[Way, Ranks] = MappingProxyType(
 )
 _VARIANTS = (10_000, 20_000)
 """Fewest and most variants of a preconditioner, twice as many as samples in between."""
-_AUDITED, _AUDIT_RTOL = 192, 1e-3
+_AUDITED, _AUDIT_RTOL = 96, 1e-3
 _RELATED_SHARE = 0.01
 """Share of samples with a relative from which families are worth a hierarchy."""
 _OUTSTANDING = 2.0

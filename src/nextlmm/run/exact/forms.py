@@ -7,12 +7,11 @@ import numpy as np
 
 from nextlmm.assoc.projected import ProjectedFactor
 from nextlmm.assoc.scan import (
-    ALL_MISSING,
-    MONOMORPHIC,
     NEARLY_COLLINEAR,
     OK,
     spread,
     usable_columns,
+    variant_status,
 )
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
@@ -25,7 +24,14 @@ from nextlmm.run.problem import Problem
 from nextlmm.run.variant_tile import in_threads, variant_form
 
 ROUNDING = 1e-6
-"""Room in the bound of a solved x'Px for the single precision of its products."""
+"""Room in the bound of a solved x'Px whose residual is in double precision."""
+SINGLE_ROUNDING = 1e-4
+"""The same where it is in single precision, as it is where no more than `SINGLE_RTOL` is asked.
+
+A product is off by 2e-7 of its norm, hence x'Px by 2e-7 |u| |x|, with u = Px; that is less than
+this share of it unless |Px| |x| is 500 times x'Px.
+"""
+SINGLE_RTOL = 1e-3
 _SMALLEST_BLOCK = 64
 _SOLVED_ELEMENTS = 1 << 22  # of one array of a block of exact forms; a solve keeps about eight
 
@@ -85,8 +91,7 @@ def _with_nearly_collinear(
     summary = problem.summary
     variation = problem.n * summary.variance[block]
     left = variation - np.sum(product[:, 1:] ** 2, axis=1)
-    status = np.full(len(block), OK, dtype=object)
-    status[variation == 0.0], status[summary.n_called[block] == 0] = MONOMORPHIC, ALL_MISSING
+    status = variant_status(summary.n_called[block], variation)
     score, share = product[:, 0], np.full(len(block), np.nan)
     np.divide(predicted, variation, out=share, where=variation > 0.0)
     near = np.flatnonzero((status == OK) & (left < NEARLY_COLLINEAR * variation))
@@ -130,6 +135,7 @@ def exact_forms(
     Cost: for each variant some four to eight products with the genotypes, a block at a time.
     """
     size = max(_SMALLEST_BLOCK, _SOLVED_ELEMENTS // problem.n)
+    is_single = rtol >= SINGLE_RTOL
     values, errors = [], []
     for at in range(0, len(variants), size):
         block = variants[at : at + size]
@@ -140,9 +146,10 @@ def exact_forms(
             design.project(problem.dosages(block)),
             smallest_eigenvalue=1.0 - weight,
             rtol=rtol,
-            exact_product=system.product(np.float64),
+            exact_product=None if is_single else system.product(np.float64),
         )
         high = low + room
         values.append(np.sqrt(low * high))
-        errors.append(np.sqrt(high / low) - 1.0 + ROUNDING)
+        rounding = SINGLE_ROUNDING if is_single else ROUNDING
+        errors.append(np.sqrt(high / low) - 1.0 + rounding)
     return np.concatenate(values), np.concatenate(errors)
