@@ -25,8 +25,8 @@ IndexArray = NDArray[np.intp]
 PencilProduct = Callable[[FloatArray, IndexArray], FloatArray]
 """``(x, columns)``: S x for x (n, k), each column with the S of its own process."""
 
-STEPS = 16
-FAILURE = 1e-4
+STEPS = 20
+FAILURE = 1e-3
 """Probability that a spectrum reaches beyond its bounds."""
 _EXHAUSTED = 1e-10  # share of the largest coefficient that is left when a space is invariant
 _SHORTER = 2  # steps less, to see whether a quadrature has converged

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +33,8 @@ IndexArray = NDArray[np.intp]
 _FEWEST_SEARCHED = 10_000  # variants that columns are searched in
 _SEARCHED = (5_000, 20_000)  # fewest and most of a sketch
 _PARTS = 4  # sums of products, one for each of so many equal parts of the variants
-_COLUMNS = 512  # of a block of genotypes, enough for products with blocks of a few hundred rows
+_COLUMNS = (256, 4096)  # of a block of genotypes, enough for products with a few hundred rows
+_BLOCK_ITEMS = 2**22  # of a block, if that is no more columns
 _STRIP = 512  # rows that are multiplied by the columns of all levels together
 
 
@@ -66,21 +66,23 @@ class GenotypeBlocks:
         """The blocks of disjoint nodes as arrays.
 
         Cost: one pass over the genotypes, and m operations for each number of the blocks; memory is
-        twice that of the blocks.
+        five times that of the blocks.
         """
-        arrays = [np.zeros((node.size, node.size), order="F") for node in nodes]
-        shares = np.array_split(np.arange(len(nodes)), self.threads)
+        result = [np.zeros((node.size, node.size), order="F") for node in nodes]
 
-        def add(f: NDArray[Any], share: NDArray[np.intp]) -> None:
-            for at in share:
-                rows = f[nodes[at].start : nodes[at].stop]
-                arrays[at] += rows @ rows.T
+        def of_part(part: slice) -> list[FloatArray]:
+            arrays = [np.zeros((node.size, node.size), order="F") for node in nodes]
+            for f in self._blocks(part):
+                for node, total in zip(nodes, arrays, strict=True):
+                    rows = f[node.start : node.stop]
+                    total += rows @ rows.T
+            return arrays
 
-        work = np.empty((_COLUMNS, self._width), np.float32)
         with _workers(self.threads) as pool:
-            for part in blocks_of(0, self.columns.n_columns, _COLUMNS):
-                list(pool.map(partial(add, self._block(part, work)), shares))
-        return arrays
+            for arrays in pool.map(of_part, self._parts()):
+                for total, array in zip(result, arrays, strict=True):
+                    total += array
+        return result
 
     def product(self, nodes: Sequence[Node]) -> Product:
         """What takes the rows of each of the disjoint nodes of x (n, k) times its block, else 0.
@@ -127,9 +129,7 @@ class GenotypeBlocks:
 
         def of_part(part: slice) -> dict[Node, FloatArray]:
             total = {node: np.zeros((r, r)) for node, r in size.items()}
-            work = np.empty((_COLUMNS, self._width), np.float32)
-            for at in blocks_of(part.start, part.stop, _COLUMNS):
-                f = self._block(at, work)
+            for f in self._blocks(part):
                 inner = {node: np.zeros((f.shape[1], r), np.float32) for node, r in size.items()}
                 for strip in strips:
                     product = f[strip.rows].T @ strip.columns
@@ -139,11 +139,9 @@ class GenotypeBlocks:
                     total[node] += image.T @ image
             return total
 
-        borders = np.linspace(0, self.columns.n_columns, _PARTS + 1).astype(np.intp)
-        parts = [slice(int(start), int(stop)) for start, stop in pairwise(borders)]
         result = {node: np.zeros((r, r)) for node, r in size.items()}
         with _workers(self.threads) as pool:
-            for total in pool.map(of_part, parts):
+            for total in pool.map(of_part, self._parts()):
                 for node, energy in total.items():
                     result[node] += energy
         return result
@@ -167,13 +165,18 @@ class GenotypeBlocks:
         factor = float(np.sqrt(self.columns.n_columns / count))
         return replace(self, columns=self.columns.rescaled(factor).take(index))
 
-    @property
-    def _width(self) -> int:
-        """Numbers of a decoded variant, some of them beyond the last sample."""
-        return -(-self.n // 4) * 4
+    def _parts(self) -> list[slice]:
+        """Equal parts of the variants, the same on any number of threads."""
+        borders = np.linspace(0, self.columns.n_columns, _PARTS + 1).astype(np.intp)
+        return [slice(int(start), int(stop)) for start, stop in pairwise(borders)]
 
-    def _block(self, part: slice, work: NDArray[Any]) -> NDArray[Any]:
-        return self.columns.block(part, np.float32, out=work)
+    def _blocks(self, part: slice) -> Iterator[NDArray[np.float32]]:
+        """Decoded columns (n, b), each block overwritten by the next."""
+        fewest, most = _COLUMNS
+        size = int(np.clip(_BLOCK_ITEMS // self.n, fewest, most))
+        work = np.empty((min(size, part.stop - part.start), -(-self.n // 4) * 4), np.float32)
+        for at in blocks_of(part.start, part.stop, size):
+            yield self.columns.block(at, np.float32, out=work)
 
 
 def genotype_blocks(

@@ -75,7 +75,7 @@ def pencil_processes(
 ) -> list[list[Process]]:
     """Processes of W^-1 Sigma W^-T for factors of Sigma without a chromosome, all in lock-step.
 
-    Cost: 16 products with as many columns as there are ``probes`` of all factors.
+    Cost: 20 products with as many columns as there are ``probes`` of all factors.
     """
     of = np.repeat(np.arange(len(factors)), probes)
     chromosome, weight = np.asarray(left_out)[of], np.asarray(h2)[of]

@@ -82,7 +82,7 @@ def find_compressed(
     and energies of its own, so that no variant is tested against itself.
 
     Cost: four passes over the variants, some ten over as many of them as there are samples, one
-    application of a factor to every variant, and the certificate's products: 16 for each left-out
+    application of a factor to every variant, and the certificate's products: 20 for each left-out
     chromosome, a solve for each, and some 200 columns more.
     """
     with stopwatch.stage("genotypes"):
