@@ -18,7 +18,6 @@ from nextlmm.linalg.hierarchy import HierarchicalFactor
 from nextlmm.linalg.pcg import solve
 from nextlmm.linalg.pencil import (
     FAILURE,
-    STEPS,
     EstimatedDivergence,
     Process,
     bounded_spectrum,
@@ -26,12 +25,14 @@ from nextlmm.linalg.pencil import (
     lanczos,
 )
 from nextlmm.lmm.design import Design
+from nextlmm.lmm.haseman_elston import H2_LIMIT
 from nextlmm.lmm.null import NullModel
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.run.certificate import largest_distance
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.compressed.scan import Lens
-from nextlmm.run.exact.system import System
+from nextlmm.run.exact.scores import Scores
+from nextlmm.run.exact.system import uniform_system
 
 HOW = "estimated with random vectors and exact products"
 PROBES = 8
@@ -75,7 +76,9 @@ def pencil_processes(
 ) -> list[list[Process]]:
     """Processes of W^-1 Sigma W^-T for factors of Sigma without a chromosome, all in lock-step.
 
-    Cost: 20 products with as many columns as there are ``probes`` of all factors.
+    ``h2`` is that of each exact Sigma, which need not be that of the factor.
+
+    Cost: some 12 to 28 products with as many columns as there are ``probes`` of all factors.
     """
     of = np.repeat(np.arange(len(factors)), probes)
     chromosome, weight = np.asarray(left_out)[of], np.asarray(h2)[of]
@@ -93,114 +96,59 @@ def pencil_processes(
             image[:, own] = factor.whiten(image[:, own])
         return image
 
-    found = lanczos(product, operator.n, len(of), steps=STEPS, seed=seed)
+    found = lanczos(product, operator.n, of, seed=seed)
     return [
         [process for process, own in zip(found, of, strict=True) if own == number]
         for number in range(len(factors))
     ]
 
 
-@dataclass(frozen=True, eq=False)
-class Solved:
-    """Exact solves at the heritabilities of the tests.
-
-    py, ypy : Py, (n, k), and y'Py, (k,), for each group.
-    error : bound of the error of any x'Py over sqrt(x'Px), (k,).
-    relative_residual : the largest of the groups.
-    exact : what the slope of the exact likelihood says of h2, None if it was not asked for.
-    """
-
-    py: FloatArray
-    ypy: FloatArray
-    error: FloatArray
-    relative_residual: float
-    exact: ExactH2 | None
-
-
-def solved(
+def exact_h2(
     operator: RelationshipOperator,
     y: FloatArray,
     design: Design,
+    null: NullModel,
     factor: ProjectedFactor,
-    groups: Sequence[tuple[int, float]],
     *,
-    z_tolerance: float,
-    slope_of: NullModel | None,
     seed: int,
-) -> Solved:
-    """Solve for Py of every group, and for what the slope of the exact REML at h2 needs.
-
-    Parameters
-    ----------
-    factor : to precondition, of the whole genome; at the h2 of ``slope_of``.
-    groups : the chromosome left out and the h2 of each.
-    z_tolerance : largest error of a score in its standard deviations.
-    slope_of : a null model by REML with a standard error, None if its slope is not wanted.
-
-    Cost: some six products with a column for each group and 8 more.
-    """
-    rng = np.random.default_rng([seed, 1])
-    count = 0 if slope_of is None else _TRACE_PROBES
-    signs = rng.choice([-1.0, 1.0], (design.n, count))
-    b = design.project(y)
-    weights = [h2 for _, h2 in groups] + ([] if slope_of is None else [slope_of.h2] * (count + 1))
-    left_out = [chromosome for chromosome, _ in groups] + [-1] * (len(weights) - len(groups))
-    system = System(operator, design, np.array(weights), np.array(left_out))
-    trait = [b] * (len(weights) - count)
-    columns = np.column_stack([*trait, design.project(signs)])
-    df = design.n - design.n_covariates
-    guess = float(np.sqrt(factor.forms(b[:, None])[0] / df))
-    tolerance = _TRACE_TOLERANCE * np.linalg.norm(columns, axis=0)
-    own = slice(0, len(groups))
-    room = np.sqrt(1.0 - system.weight[own])
-    tolerance[own] = 0.5 * z_tolerance * guess * room
-    found = solve(
-        system.product(np.float32),
-        lambda x, _: factor.apply(x),
-        columns,
-        tolerance=tolerance,
-        exact_product=system.product(np.float64),
-    )
-    exact = None
-    if slope_of is not None:
-        exact = _newton_step(slope_of, factor, columns[:, len(groups) :], found.x[:, len(groups) :])
-    return Solved(
-        py=found.x[:, own],
-        ypy=np.asarray(b @ found.x[:, own]),
-        error=found.residual_norm[own] / room,
-        relative_residual=float(found.residual_norm[own].max() / np.linalg.norm(b)),
-        exact=exact,
-    )
-
-
-def _newton_step(
-    null: NullModel, factor: ProjectedFactor, b: FloatArray, x: FloatArray
 ) -> ExactH2 | None:
-    """From h2 to where the exact REML is highest, given P times the trait and random signs.
+    """One step of Newton's method from h2; None where there is no curvature to take it with.
 
-    tr P is tr P_H plus the mean of v'(P - P_H)v over the signs v.
+    ``factor`` is that at h2.  tr P is tr P_H plus the mean of v'(P - P_H)v over random signs v.
+
+    Cost: a solve with 8 columns.
     """
-    if null.h2_se is None:
+    if null.method != "reml" or null.h2_se is None or null.h2_boundary is not None:
         return None
-    difference = np.einsum("ij,ij->j", b[:, 1:], x[:, 1:] - factor.apply(b[:, 1:]))
+    rng = np.random.default_rng([seed, 1])
+    signs = rng.choice([-1.0, 1.0], (design.n, _TRACE_PROBES))
+    b = design.project(np.column_stack([y, signs]))
+    found = solve(
+        uniform_system(operator, design, null.h2, np.full(b.shape[1], -1)).product(np.float32),
+        lambda x, _: factor.apply(x),
+        b,
+        tolerance=_TRACE_TOLERANCE * np.linalg.norm(b, axis=0),
+    )
+    v, py = b[:, 1:], found.x[:, 0]
+    difference = np.einsum("ij,ij->j", v, found.x[:, 1:] - factor.apply(v))
     trace = _trace(factor) + float(difference.mean())
-    py = x[:, 0]
-    df = null.n - null.n_covariates
+    df = design.n - design.n_covariates
     slope = (trace - df * float(py @ py) / float(b[:, 0] @ py)) / (2.0 * null.h2)
-    noise = float(difference.std(ddof=1)) / np.sqrt(difference.size) / (2.0 * null.h2)
-    return ExactH2(null.h2 + slope * null.h2_se**2, noise * null.h2_se**2)
+    noise = float(difference.std(ddof=1)) / np.sqrt(_TRACE_PROBES) / (2.0 * null.h2)
+    h2 = float(np.clip(null.h2 + slope * null.h2_se**2, 0.0, H2_LIMIT))
+    return ExactH2(h2, noise * null.h2_se**2)
 
 
 def measured(
-    processes: Sequence[Process], lens: Lens, scores: Solved, column: int, design: Design
+    processes: Sequence[Process], lens: Lens, scores: Scores, column: int, design: Design
 ) -> Measured:
     """Divergence, ratios and scores of one group."""
     exact_py, ypy = scores.py[:, column], float(scores.ypy[column])
     rho = float(np.linalg.norm(lens.factor.unwhiten_transposed(exact_py - lens.py)))
     sigma = np.sqrt(ypy / (design.n - design.n_covariates - 1))
     return Measured(
-        kl=estimate_divergence(list(processes)).kl,
-        ratio=bounded_spectrum(list(processes)),
+        kl=estimate_divergence(processes).kl,
+        ratio=bounded_spectrum(processes),
         z_error=(rho + float(scores.error[column])) / float(sigma),
         relative_residual=scores.relative_residual,
     )

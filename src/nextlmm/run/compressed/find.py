@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+import numpy as np
+
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy
 from nextlmm.linalg.pencil import EstimatedDivergence, Process, estimate_divergence
@@ -17,11 +19,10 @@ from nextlmm.run.compressed.certificate import (
     PROBES,
     ExactH2,
     Measured,
-    Solved,
     describe_compressed,
+    exact_h2,
     measured,
     pencil_processes,
-    solved,
 )
 from nextlmm.run.compressed.matrix import CompressedMatrix, HierarchicalCovariance, compress
 from nextlmm.run.compressed.scan import (
@@ -37,6 +38,8 @@ from nextlmm.run.exact.find import groups_of
 from nextlmm.run.exact.plan import Cost, Plan
 from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.exact.scan import Group
+from nextlmm.run.exact.scores import Scores, solve_scores
+from nextlmm.run.exact.system import System
 from nextlmm.run.findings import Findings
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
@@ -82,8 +85,8 @@ def find_compressed(
     and energies of its own, so that no variant is tested against itself.
 
     Cost: four passes over the variants, some ten over as many of them as there are samples, one
-    application of a factor to every variant, and the certificate's products: 20 for each left-out
-    chromosome, a solve for each, and some 200 columns more.
+    application of a factor to every variant, and the certificate's products: some 20 for each
+    left-out chromosome, a solve for each, and some 200 columns more.
     """
     with stopwatch.stage("genotypes"):
         operator = problem.operator(held_bytes=int(allowed_bytes(model) / 2.0), progress=listener)
@@ -120,6 +123,8 @@ def _find(
     design = make_design(problem.covariates)
     factor = matrix.hierarchy.factor(_tested_h2(model, whole))
     certifier = _Certifier(ordered, design, model, whole, projected_factor(factor, design))
+    with stopwatch.stage("certificate"):
+        exact = certifier.exact_h2(matrix)
     h2_by_chromosome: dict[str, float] = {}
     certified: list[_Certified] = []
     batch: list[_Seen] = []
@@ -135,14 +140,14 @@ def _find(
             batch.append(_seen(ordered, design, hierarchy, null, group, model, listener))
         if number == len(groups) or len(batch) * factor.nbytes > _TOGETHER_BYTES:
             with stopwatch.stage("certificate"):
-                certified.append(certifier.certified(batch, with_whole=not certified))
+                certified.append(certifier.certified(batch, exact, with_whole=not certified))
             batch = []
     listener.finish()
     first = certified[0]
     divergence = estimate_divergence(first.whole)
     columns = [part for each in certified for part in each.columns]
     parts = [part for each in certified for part in each.parts]
-    certificate = describe_compressed(factor, divergence, parts, columns, whole, first.exact)
+    certificate = describe_compressed(factor, divergence, parts, columns, whole, exact)
     return Findings(
         whole, columns, certificate, h2_by_chromosome, _over_tolerance(model, divergence)
     )
@@ -180,13 +185,12 @@ def _seen(
 class _Certified:
     """The results of some groups with their bounds, and what was measured for each.
 
-    ``whole`` and ``exact`` are of the whole genome, where that was measured too.
+    ``whole`` are the processes of the whole genome, where that was measured too.
     """
 
     columns: list[ScanColumns]
     parts: list[Measured]
     whole: list[Process]
-    exact: ExactH2 | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,50 +206,56 @@ class _Certifier:
     null: NullModel
     factor: ProjectedFactor
 
-    def certified(self, batch: Sequence[_Seen], *, with_whole: bool) -> _Certified:
-        """Measure the groups, and with them the whole genome if it is wanted."""
+    def exact_h2(self, matrix: CompressedMatrix) -> ExactH2 | None:
+        """Where the exact REML is highest, near that of the compressed matrix."""
+        return exact_h2(
+            self.ordered.operator,
+            self.ordered.problem.y,
+            self.design,
+            self.null,
+            projected_factor(matrix.hierarchy.factor(self.null.h2), self.design),
+            seed=self.model.seed,
+        )
+
+    def certified(
+        self, batch: Sequence[_Seen], exact: ExactH2 | None, *, with_whole: bool
+    ) -> _Certified:
+        """Measure the groups, and with them the whole genome if it is wanted.
+
+        The exact side is at the h2 of the exact model where that is known, so that the bounds hold
+        the error of h2 too, and at the same h2 elsewhere.
+        """
         operator, design, seed = self.ordered.operator, self.design, self.model.seed
-        pairs = [(seen.group.left_out, seen.tested.trait.h2) for seen in batch]
-        found = solved(
-            operator,
+        left_out = [seen.group.left_out for seen in batch]
+        weights = [seen.tested.trait.h2 for seen in batch]
+        if exact is not None and set(weights) == {self.null.h2}:
+            weights = [exact.h2] * len(batch)
+        scores = solve_scores(
             self.ordered.problem.y,
             design,
+            System(operator, design, np.array(weights), np.array(left_out)),
             self.factor,
-            pairs,
             z_tolerance=max(self.model.z_tolerance, _LEAST_Z_TOLERANCE),
-            slope_of=self.null if with_whole and self._has_slope else None,
-            seed=seed,
         )
         factors = [seen.tested.factor for seen in batch]
-        probes = [PROBES if left_out < 0 else 1 for left_out, _ in pairs]
+        probes = [PROBES if number < 0 else 1 for number in left_out]
         if with_whole:
             factors.append(cast("HierarchicalFactor", self.factor.factor))
-            pairs.append((-1, _tested_h2(self.model, self.null)))
+            left_out.append(-1)
+            weights.append(_tested_h2(self.model, self.null))
             probes.append(PROBES)
-        left_out, weights = zip(*pairs, strict=True)
         processes = pencil_processes(operator, factors, left_out, weights, probes=probes, seed=seed)
         parts = [
-            measured(own, seen.tested, found, number, design)
+            measured(own, seen.tested, scores, number, design)
             for number, (seen, own) in enumerate(zip(batch, processes, strict=False))
         ]
         columns = [
-            self._bounded(seen, part, found, number)
+            self._bounded(seen, part, scores, number)
             for number, (seen, part) in enumerate(zip(batch, parts, strict=True))
         ]
-        return _Certified(columns, parts, processes[-1] if with_whole else [], found.exact)
+        return _Certified(columns, parts, processes[-1] if with_whole else [])
 
-    @property
-    def _has_slope(self) -> bool:
-        """Whether the null model is at a maximum of REML that the factor is at too."""
-        null = self.null
-        return (
-            null.method == "reml"
-            and null.h2_se is not None
-            and null.h2_boundary is None
-            and _tested_h2(self.model, null) == null.h2
-        )
-
-    def _bounded(self, seen: _Seen, part: Measured, scores: Solved, number: int) -> ScanColumns:
+    def _bounded(self, seen: _Seen, part: Measured, scores: Scores, number: int) -> ScanColumns:
         problem, threads = self.ordered.problem, self.ordered.operator.threads
         exact = ExactSide(
             score=scores_of(problem, scores.py[:, number], seen.group.variants, threads=threads),
