@@ -147,7 +147,8 @@ def _find(
     divergence = estimate_divergence(first.whole)
     columns = [part for each in certified for part in each.columns]
     parts = [part for each in certified for part in each.parts]
-    certificate = describe_compressed(factor, divergence, parts, columns, whole, exact)
+    bounded = certifier.h2_of_bounds(exact) if model.loco_h2 == "shared" else None
+    certificate = describe_compressed(factor, divergence, parts, columns, whole, exact, bounded)
     return Findings(
         whole, columns, certificate, h2_by_chromosome, _over_tolerance(model, divergence)
     )
@@ -213,9 +214,14 @@ class _Certifier:
             self.ordered.problem.y,
             self.design,
             self.null,
-            projected_factor(matrix.hierarchy.factor(self.null.h2), self.design),
+            lambda h2: projected_factor(matrix.hierarchy.factor(h2), self.design),
             seed=self.model.seed,
         )
+
+    def h2_of_bounds(self, exact: ExactH2 | None) -> float:
+        """That of the exact model where it is known, and else that of the tests."""
+        tested = _tested_h2(self.model, self.null)
+        return tested if exact is None or tested != self.null.h2 else exact.h2
 
     def certified(
         self, batch: Sequence[_Seen], exact: ExactH2 | None, *, with_whole: bool
@@ -228,8 +234,8 @@ class _Certifier:
         operator, design, seed = self.ordered.operator, self.design, self.model.seed
         left_out = [seen.group.left_out for seen in batch]
         weights = [seen.tested.trait.h2 for seen in batch]
-        if exact is not None and set(weights) == {self.null.h2}:
-            weights = [exact.h2] * len(batch)
+        if self.model.loco_h2 == "shared":
+            weights = [self.h2_of_bounds(exact)] * len(batch)
         scores = solve_scores(
             self.ordered.problem.y,
             design,
