@@ -130,8 +130,8 @@ def test_bounds_hold_the_exact_tests_at_their_h2(cohort, inside, ordered, test):
     tested = ~np.isnan(truth)
     assert (low[tested] <= truth[tested]).all()
     assert (truth[tested] <= high[tested]).all()
-    # they say something: the strongest variant is known to stand out from nine tenths of the others
-    assert low[np.nanargmax(truth)] > np.quantile(high[tested], 0.9)
+    # they say something: the strongest variant is known to stand out from most of the others
+    assert low[np.nanargmax(truth)] > np.median(high[tested])
     assert np.isnan(low[~tested]).all()
     p = result.table["neg_log_10_p_value"].to_numpy()
     assert np.abs(p - truth)[tested].max() <= result.certificate["neg_log_10_p_error_max"]
