@@ -28,13 +28,13 @@ from nextlmm.lmm.design import Design
 from nextlmm.lmm.haseman_elston import H2_LIMIT
 from nextlmm.lmm.null import NullModel
 from nextlmm.relatedness.operator import RelationshipOperator
+from nextlmm.report.summary import ESTIMATED
 from nextlmm.run.certificate import largest_distance
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.compressed.scan import Lens
 from nextlmm.run.exact.scores import Scores
 from nextlmm.run.exact.system import uniform_system
 
-HOW = "estimated with random vectors and exact products"
 PROBES = 8
 """Random vectors for the divergence over the whole genome."""
 _TRACE_PROBES, _TRACE_TOLERANCE = 15, 1e-3
@@ -204,7 +204,7 @@ def describe_compressed(
     described = {
         "kl": divergence.kl,
         "kl_interval": [divergence.low, divergence.high],
-        "kl_how": HOW,
+        "kl_how": ESTIMATED,
         "kl_scan_max": max(part.kl for part in parts),
         "ranks": [asdict(level) for level in whole.levels()],
         "bytes": whole.nbytes,
