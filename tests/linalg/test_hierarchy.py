@@ -15,6 +15,7 @@ from nextlmm.linalg.hodlr_levels import (
     Ranks,
     build_hierarchy,
 )
+from nextlmm.linalg.inverse_form import inverse_form
 from nextlmm.linalg.ordering import cluster_tree
 from nextlmm.linalg.tree import balanced_tree
 
@@ -137,3 +138,25 @@ def test_levels__count_what_the_nodes_hold(ordered):
     assert levels[-1].rank_max is None
     kept = max(len(found.core) for found in factor.corrections)
     assert max(level.rank_max or 0 for level in levels) == kept
+
+
+@pytest.mark.parametrize("ranks", [STANDARD, COMPONENTS, NOTHING])
+def test_inverse_form__is_that_of_the_factor(ordered, ranks):
+    factor = hierarchy(ordered, ranks).factor(0.7)
+    x = np.random.default_rng(2).standard_normal((150, 4))
+    expected = np.einsum("ij,ij->j", x, np.linalg.solve(factor.to_dense(), x))
+    np.testing.assert_allclose(inverse_form(factor).of(x), expected, rtol=1e-9)
+
+
+def test_replaced__is_the_hierarchy_of_another_matrix(ordered):
+    k, found = ordered[0], hierarchy(ordered)
+    other = 0.5 * k + 0.5 * np.diag(np.linspace(0.5, 1.5, 150))
+    blocks = DenseBlocks(other)
+    nodes = [node for node, _ in found.leaves]
+    moved = found.replaced(
+        dict(zip(nodes, blocks.leaves(nodes), strict=True)),
+        blocks.energies({node.node: node.columns for node in found.nodes}),
+    )
+    exact = DenseCovariance(other).factor(0.5)
+    kl = measure_divergence(moved.factor(0.5), exact).kl
+    assert kl < 0.2 * measure_divergence(found.factor(0.5), exact).kl
