@@ -32,6 +32,9 @@ from nextlmm.linalg.subspace import KrylovSearch, RitzPairs, krylov_search
 from nextlmm.linalg.tree import ClusterTree, Node
 
 HELD_ROWS = 512
+# Nodes are searched in a sum of as many terms as the largest of a level has rows, but not of fewer:
+# directions that are noise of the choice of terms would look like structure.
+_FEWEST_TERMS, _FEWEST_TERMS_OF_ROOT = 5_000, 10_000
 
 
 Product = Callable[[FloatArray], FloatArray]
@@ -53,8 +56,8 @@ class DiagonalBlocks(Protocol):
     def energies(self, columns: Mapping[Node, FloatArray]) -> dict[Node, FloatArray]:
         """U'KU, (r, r), of the columns U (s, r) of each node; nodes may overlap."""
 
-    def thinned(self, rows: int) -> "DiagonalBlocks":
-        """Blocks of a cheaper matrix that is like K to nodes of at most so many rows."""
+    def thinned(self, terms: int) -> "DiagonalBlocks":
+        """Blocks of a cheaper matrix that is like K, if K is a sum: of at least so many terms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +86,7 @@ class DenseBlocks:
             node: u.T @ block @ u for (node, u), block in zip(columns.items(), blocks, strict=True)
         }
 
-    def thinned(self, rows: int) -> "DenseBlocks":
+    def thinned(self, terms: int) -> "DenseBlocks":
         """The same: a product is cheap enough."""
         return self
 
@@ -185,15 +188,15 @@ def build_hierarchy(
     with threadpool_limits(1):  # many small operations; the blocks have threads of their own
         search = _Search(weight, ranks, root, seed)
         searched = blocks if sketch is None else sketch
-        held = search.plant(searched.thinned(held_rows), held_rows)
+        held = search.plant(searched.thinned(_FEWEST_TERMS), held_rows)
         for level in reversed(list(levels_of(root))):
             inner = [node for node in level if node.children is not None]
             if held is not None:
                 search.merge([node for node in inner if node.size <= held_rows], held)
                 inner = [node for node in inner if node.size > held_rows]
             if inner:
-                largest = max(node.size for node in inner)
-                search.merge(inner, searched.thinned(largest))
+                fewest = _FEWEST_TERMS_OF_ROOT if root in inner else _FEWEST_TERMS
+                search.merge(inner, searched.thinned(max(fewest, *(node.size for node in inner))))
         leaves = None
         if ranks.blocks:
             nodes = list(root.leaves())

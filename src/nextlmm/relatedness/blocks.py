@@ -30,11 +30,10 @@ from nextlmm.relatedness.operator import RelationshipOperator
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-_FEWEST_SEARCHED = 10_000  # variants that columns are searched in
 _SEARCHED = (5_000, 20_000)  # fewest and most of a sketch
 _PARTS = 4  # sums of products, one for each of so many equal parts of the variants
 _COLUMNS = (256, 4096)  # of a block of genotypes, enough for products with a few hundred rows
-_BLOCK_ITEMS = 2**22  # of a block, if that is no more columns
+_BLOCK_ITEMS = 2**24  # of a block, if that is no more columns
 _STRIP = 512  # rows that are multiplied by the columns of all levels together
 
 
@@ -150,19 +149,15 @@ class GenotypeBlocks:
         """What some of the variants add to the blocks."""
         return replace(self, columns=self.columns.take(index))
 
-    def thinned(self, rows: int) -> "GenotypeBlocks":
-        """Blocks of fewer variants, spread over the genome, to search nodes of so many rows in.
-
-        As many variants as rows and 10,000 at least: with fewer, directions that are noise of the
-        choice of variants look like relatedness.
+    def thinned(self, terms: int) -> "GenotypeBlocks":
+        """Blocks of at least so many variants, spread over the genome, scaled as all of them are.
 
         Cost: reading those variants, and n m / 4 bytes for packed genotypes.
         """
-        count = max(rows, _FEWEST_SEARCHED)
-        if count >= self.columns.n_columns:
+        if terms >= self.columns.n_columns:
             return self
-        index = spread_over(np.arange(self.columns.n_columns), count, seed=0)
-        factor = float(np.sqrt(self.columns.n_columns / count))
+        index = spread_over(np.arange(self.columns.n_columns), terms, seed=0)
+        factor = float(np.sqrt(self.columns.n_columns / terms))
         return replace(self, columns=self.columns.rescaled(factor).take(index))
 
     def _parts(self) -> list[slice]:
