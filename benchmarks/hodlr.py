@@ -28,12 +28,13 @@ from nextlmm.cohort.align import align
 from nextlmm.cohort.table import read_sample_table
 from nextlmm.genotype.filters import VariantFilter, select_variants
 from nextlmm.genotype.source import open_genotypes
+from nextlmm.genotype.standardize import standardize
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.linalg.dense import weighted_with_identity
 from nextlmm.linalg.hierarchy import HierarchicalFactor
 from nextlmm.linalg.hodlr_build import Budget
 from nextlmm.output.provenance import describe_machine
-from nextlmm.relatedness.grm import relationship_matrix
+from nextlmm.relatedness.grm import RelationshipSum, relationship_matrix
 from nextlmm.run.compressed.matrix import BUILD_WEIGHT, compress
 from nextlmm.run.exact.arrange import arrange
 from nextlmm.run.exact.plan import Cost, Plan
@@ -44,6 +45,7 @@ SEED = 3
 SIZES, QUICK_SIZES = (2_000, 5_000, 10_000, 20_000), (120, 240)
 VARIANTS, QUICK_VARIANTS = 20_000, 300
 OTHER_H2, COLUMNS_SOLVED, REPEATS = 0.3, 32, 3
+VARIANTS_TOGETHER, PANEL, LARGEST_POTRF = 1024, 2048, 10_000
 PLAN = Plan("hodlr", "", Cost(0.0, 0.0), Cost(0.0, 0.0), requested=True)
 TIMES = ("order", "build", "factor", "refactor", "solve", "form", "cholesky", "dense solve")
 RATIOS = ("build + factor", "factor", "solve")
@@ -131,19 +133,55 @@ def _measured(problem: Problem) -> Row:
 
 def _dense(problem: Problem, b: np.ndarray, seconds: dict[str, float]) -> float:
     """Form K in double precision, factor Sigma, solve; the log determinant."""
-    seconds["form"], k = _timed(lambda: relationship_matrix(problem.total(), overwrite=True))
+    seconds["form"], k = _timed(lambda: _relationship(problem))
     sigma = weighted_with_identity(k, BUILD_WEIGHT)
     del k
+    seconds["cholesky"], lower = _timed(lambda: _cholesky(sigma))
+    seconds["dense solve"], _ = _timed(lambda: linalg.cho_solve((lower, True), b))
+    return 2.0 * float(np.log(lower.diagonal()).sum())
 
-    def cholesky() -> tuple[np.ndarray, float]:
-        lower, info = linalg.lapack.dpotrf(sigma, lower=1, clean=0, overwrite_a=1)
+
+def _relationship(problem: Problem) -> np.ndarray:
+    """K by products of panels; dsyrk of 20,000 rows crashes in some versions of OpenBLAS."""
+    n, used = problem.n, problem.variants[problem.scaling.scale[problem.variants] > 0.0]
+    total = np.zeros((n, n), order="F")
+    for start in range(0, len(used), VARIANTS_TOGETHER):
+        block = used[start : start + VARIANTS_TOGETHER]
+        z = standardize(
+            problem.source.dosages(block, problem.samples),
+            problem.scaling.mean[block],
+            problem.scaling.scale[block],
+        )
+        for at in range(0, n, PANEL):
+            panel = slice(at, min(at + PANEL, n))
+            total[at:, panel] += z[at:] @ z[panel].T
+    for at in range(0, n, PANEL):
+        panel = slice(at, min(at + PANEL, n))
+        total[panel, at:] = total[at:, panel].T
+    return relationship_matrix(RelationshipSum(total, len(used)), overwrite=True)
+
+
+def _cholesky(sigma: np.ndarray) -> np.ndarray:
+    """The lower factor, in the place of ``sigma``, by potrf.
+
+    In halves beyond 10,000 rows: potrf of 20,000 crashes in the same versions.
+    """
+    n = len(sigma)
+    if n <= LARGEST_POTRF:
+        lower, info = linalg.lapack.dpotrf(sigma, lower=1, clean=1, overwrite_a=1)
         if info != 0:
             raise SystemExit("the simulated matrix is not positive definite")
-        return lower, 2.0 * float(np.log(lower.diagonal()).sum())
-
-    seconds["cholesky"], (lower, logdet) = _timed(cholesky)
-    seconds["dense solve"], _ = _timed(lambda: linalg.lapack.dpotrs(lower, b, lower=1))
-    return logdet
+        return np.asarray(lower)
+    half = n // 2
+    first, below, last = sigma[:half, :half], sigma[half:, :half], sigma[half:, half:]
+    first[:] = _cholesky(np.asfortranarray(first))
+    below[:] = linalg.blas.dtrsm(1.0, first, below, side=1, lower=1, trans_a=1)
+    for at in range(0, len(last), PANEL):
+        panel = slice(at, min(at + PANEL, len(last)))
+        last[at:, panel] -= below[at:] @ below[panel].T
+    last[:] = _cholesky(np.asfortranarray(last))
+    sigma[:half, half:] = 0.0
+    return sigma
 
 
 def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
