@@ -142,9 +142,11 @@ def _dense(problem: Problem, b: np.ndarray, seconds: dict[str, float]) -> float:
 
 
 def _relationship(problem: Problem) -> np.ndarray:
-    """K by products of panels; dsyrk of 20,000 rows crashes in some versions of OpenBLAS."""
+    """K by dsyrk, beyond 10,000 rows by products of panels, for the reason below."""
+    if problem.n <= LARGEST_POTRF:
+        return relationship_matrix(problem.total(), overwrite=True)
     n, used = problem.n, problem.variants[problem.scaling.scale[problem.variants] > 0.0]
-    total = np.zeros((n, n), order="F")
+    total = np.zeros((n, n))
     for start in range(0, len(used), VARIANTS_TOGETHER):
         block = used[start : start + VARIANTS_TOGETHER]
         z = standardize(
@@ -154,17 +156,18 @@ def _relationship(problem: Problem) -> np.ndarray:
         )
         for at in range(0, n, PANEL):
             panel = slice(at, min(at + PANEL, n))
-            total[at:, panel] += z[at:] @ z[panel].T
+            total[panel, at:] += z[panel] @ z[at:].T
     for at in range(0, n, PANEL):
         panel = slice(at, min(at + PANEL, n))
-        total[panel, at:] = total[at:, panel].T
-    return relationship_matrix(RelationshipSum(total, len(used)), overwrite=True)
+        total[at:, panel] = total[panel, at:].T
+    return relationship_matrix(RelationshipSum(total.T, len(used)), overwrite=True)
 
 
 def _cholesky(sigma: np.ndarray) -> np.ndarray:
     """The lower factor, in the place of ``sigma``, by potrf.
 
-    In halves beyond 10,000 rows: potrf of 20,000 crashes in the same versions.
+    In halves beyond 10,000 rows: with several threads dsyrk and potrf of 20,000 crash in some
+    versions of OpenBLAS.
     """
     n = len(sigma)
     if n <= LARGEST_POTRF:
@@ -178,7 +181,7 @@ def _cholesky(sigma: np.ndarray) -> np.ndarray:
     below[:] = linalg.blas.dtrsm(1.0, first, below, side=1, lower=1, trans_a=1)
     for at in range(0, len(last), PANEL):
         panel = slice(at, min(at + PANEL, len(last)))
-        last[at:, panel] -= below[at:] @ below[panel].T
+        last[at:, panel] -= np.asfortranarray(below[at:] @ below[panel].T)
     last[:] = _cholesky(np.asfortranarray(last))
     sigma[:half, half:] = 0.0
     return sigma

@@ -57,7 +57,10 @@ class DiagonalBlocks(Protocol):
         """U'KU, (r, r), of the columns U (s, r) of each node; nodes may overlap."""
 
     def thinned(self, terms: int) -> "DiagonalBlocks":
-        """Blocks of a cheaper matrix that is like K, if K is a sum: of at least so many terms."""
+        """Blocks of a cheaper matrix like K, a sum of so many of its terms; itself if it has none.
+
+        What is returned is another object only if the matrix is another one.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,20 +191,28 @@ def build_hierarchy(
     with threadpool_limits(1):  # many small operations; the blocks have threads of their own
         search = _Search(weight, ranks, root, seed)
         searched = blocks if sketch is None else sketch
-        held = search.plant(searched.thinned(_FEWEST_TERMS), held_rows)
+        few, held_terms = _thinned(searched, _FEWEST_TERMS)
+        held = search.plant(few, held_rows)
         for level in reversed(list(levels_of(root))):
             inner = [node for node in level if node.children is not None]
             if held is not None:
-                search.merge([node for node in inner if node.size <= held_rows], held)
+                search.merge([node for node in inner if node.size <= held_rows], held, held_terms)
                 inner = [node for node in inner if node.size > held_rows]
             if inner:
                 fewest = _FEWEST_TERMS_OF_ROOT if root in inner else _FEWEST_TERMS
-                search.merge(inner, searched.thinned(max(fewest, *(node.size for node in inner))))
+                count = max(fewest, *(node.size for node in inner))
+                search.merge(inner, *_thinned(searched, count))
         leaves = None
         if ranks.blocks:
             nodes = list(root.leaves())
             leaves = tuple(zip(nodes, blocks.leaves(nodes), strict=True))
         return _measured(root, leaves, search.found, blocks).pruned(weight, ranks.worth)
+
+
+def _thinned(blocks: DiagonalBlocks, count: int) -> tuple[DiagonalBlocks, float]:
+    """A sum of so many terms, and their number, infinite if it is the matrix itself."""
+    few = blocks.thinned(count)
+    return few, np.inf if few is blocks else float(count)
 
 
 def _measured(
@@ -275,8 +286,13 @@ class _Search:
         self.leaves.extend(leaf_factor(leaf, block, self.weight) for leaf, block in pairs)
         return held
 
-    def merge(self, nodes: Sequence[Node], blocks: DiagonalBlocks | _HeldBlocks) -> None:
-        """Find the columns of nodes of a level, given those of their children."""
+    def merge(
+        self, nodes: Sequence[Node], blocks: DiagonalBlocks | _HeldBlocks, terms: float
+    ) -> None:
+        """Find the columns of nodes of a level, given those of their children.
+
+        ``terms`` is how many terms the blocks are a sum of, infinite if they are those of K itself.
+        """
         searches = {}
         for node in nodes:
             effort = self._effort(node)
@@ -286,7 +302,7 @@ class _Search:
             return
         factor = HierarchicalFactor(self.root, tuple(self.leaves) or None, tuple(self.corrections))
         found = self._search_together(searches, factor, blocks)
-        kept = {node: self._worthy(node, pairs) for node, pairs in found.items()}
+        kept = {node: self._worthy(node, pairs, terms) for node, pairs in found.items()}
         kept = {node: pairs for node, pairs in kept.items() if len(pairs.values)}
         x = self._gathered({node: pairs.vectors for node, pairs in kept.items()})
         columns = factor.whiten_transposed(x)
@@ -307,10 +323,19 @@ class _Search:
         rng = np.random.default_rng([self.seed, node.start, node.stop])
         return krylov_search(node.size, effort.block, effort.steps, rng=rng, go_on=is_broad)
 
-    def _worthy(self, node: Node, pairs: RitzPairs) -> RitzPairs:
-        """The pairs worth keeping, the best first; a core not known to be positive is not."""
+    def _worthy(self, node: Node, pairs: RitzPairs, terms: float) -> RitzPairs:
+        """The pairs worth keeping, the best first; a core not known to be positive is not.
+
+        Nor is one that independent terms would have without any structure, which lie between
+        1 + weight ((1 -+ sqrt(rows / terms))^2 - 1) (Marchenko and Pastur 1967): it is worth
+        nothing in another sum.
+        """
         effort = self._effort(node)
-        known = np.flatnonzero(pairs.values > ROUNDINGS * pairs.rounding)
+        share = min(1.0, node.size / terms)
+        high = 1.0 + self.weight * (2.0 * np.sqrt(share) + share)
+        low = 1.0 - self.weight * (2.0 * np.sqrt(share) - share)
+        is_noise = (pairs.values > low) & (pairs.values < high) if share else False
+        known = np.flatnonzero((pairs.values > ROUNDINGS * pairs.rounding) & ~np.asarray(is_noise))
         worth = divergence_of(pairs.values[known])
         best = np.argsort(-worth, kind="stable")[: effort.most if effort is not None else 0]
         return pairs.chosen(known[best[worth[best] >= self.ranks.worth]])
