@@ -192,6 +192,30 @@ def test_factor__cores_of_a_sketch_are_those_of_the_matrix():
     assert measure_divergence(measured, exact).kl < measure_divergence(noisy, exact).kl
 
 
+def test_factor__noise_of_fewer_terms_is_not_even_found(monkeypatch):
+    """What independent terms would show is left out before anything is measured."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((200, 20_000))
+    common = np.repeat([1.0, -1.0], 100) * 0.4
+    z += common[:, None] * rng.standard_normal(20_000)
+    asked = []
+
+    class Sum(DenseBlocks):
+        def thinned(self, terms):
+            return DenseBlocks(z[:, :300] @ z[:, :300].T / 300)
+
+        def energies(self, columns):
+            asked.append(sum(u.shape[1] for u in columns.values()))
+            return super().energies(columns)
+
+    monkeypatch.setattr(hodlr_levels, "_FEWEST_TERMS", 300)
+    monkeypatch.setattr(hodlr_levels, "_FEWEST_TERMS_OF_ROOT", 300)
+    factor = hodlr_factor(Sum(z @ z.T / 20_000), balanced_tree(200, 64), weight=0.8, held_rows=0)
+    found = sum(len(correction.core) for correction in factor.corrections)
+    assert 1 <= found <= 4  # the one direction that is there, and what the leaves hold of it
+    assert asked[0] < 12
+
+
 def test_factor__a_core_within_rounding_is_left_out(monkeypatch):
     """Products too coarse to show that a core is positive do not cost definiteness."""
     ordered, tree = in_tree_order(structured())

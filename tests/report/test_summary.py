@@ -233,5 +233,7 @@ def test_a_divergence_that_was_estimated_advises_the_exact_mode(document: dict[s
         kl=2.5, kl_interval=[2.4, 2.6], kl_how=ESTIMATED, neg_log_10_p_error_max=3.0
     )
     shown = words(document)
-    assert "KL divergence 2.50 (95 % interval 2.40 to 2.60) from the exact model (estimated" in shown
+    assert (
+        "KL divergence 2.50 (95 % interval 2.40 to 2.60) from the exact model (estimated" in shown
+    )
     assert "too coarse for single tests; use --mode exact for that" in shown
