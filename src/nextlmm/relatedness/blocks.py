@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlmm.errors import VariantError
+from nextlmm.genotype.packed import PackedGenotypes
 from nextlmm.genotype.tile import padded, tile_of_samples
 from nextlmm.linalg.hodlr_levels import Product
 from nextlmm.linalg.threads import available_threads, one_thread
@@ -213,7 +214,8 @@ def genotype_blocks(
     factor = float(np.sqrt(operator.n / trace))
     rows = operator.rows[order]
     if isinstance(columns, PackedColumns):
-        return GenotypeBlocks(columns.rescaled(factor).packed_anew(index, rows), operator.threads)
+        anew = _packed_anew(columns.rescaled(factor), index, rows, operator.threads)
+        return GenotypeBlocks(anew, operator.threads)
     if isinstance(columns, SourceColumns):
         chosen = columns.take(index).rescaled(factor)
         return GenotypeBlocks(
@@ -221,6 +223,19 @@ def genotype_blocks(
             operator.threads,
         )
     raise TypeError(f"cannot bring {columns!r} into an order")
+
+
+def _packed_anew(
+    columns: PackedColumns, index: IndexArray, rows: IndexArray, threads: int
+) -> PackedColumns:
+    """Some of the columns and rows, stretches of columns at the same time."""
+    stretches = np.array_split(index, max(1, min(4 * threads, len(index))))
+    with _workers(threads) as pool:
+        parts = list(pool.map(lambda part: columns.packed_anew(part, rows).genotypes, stretches))
+    packed = np.concatenate([part.packed[:] for part in parts])
+    return PackedColumns(
+        PackedGenotypes(packed, len(rows)), np.arange(len(index)), columns.scaling.take(index)
+    )
 
 
 def blocks_and_sketch(
