@@ -221,6 +221,18 @@ def test_a_tolerance_that_is_not_met_is_said(cohort):
     assert not any("tolerance" in text for text in met.warnings)
 
 
+def test_a_heritability_that_is_far_from_the_exact_one_is_said(cohort):
+    coarse = run(cohort, mode="hodlr", leaf_size=32, rank=4)
+    fine = run(cohort, mode="hodlr", leaf_size=64, rank=64)
+    said = [
+        any("is not that of the exact model" in text for text in each.warnings)
+        for each in (coarse, fine)
+    ]
+    distance = abs(coarse.null.h2 - run(cohort, mode="dense").null.h2)
+    assert distance > coarse.null.h2_se
+    assert said == [True, False]
+
+
 def test_same_bytes_again_and_on_other_threads(cohort):
     def table(threads):
         with threadpool_limits(threads):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nextlmm.assoc.projected import ProjectedFactor
+from nextlmm.errors import ConvergenceError
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.hierarchy import HierarchicalFactor
 from nextlmm.linalg.pcg import solve
@@ -25,7 +26,6 @@ from nextlmm.linalg.pencil import (
     lanczos,
 )
 from nextlmm.lmm.design import Design
-from nextlmm.lmm.haseman_elston import H2_LIMIT
 from nextlmm.lmm.null import NullModel
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.report.summary import ESTIMATED
@@ -38,7 +38,7 @@ from nextlmm.run.exact.system import uniform_system
 PROBES = 8
 """Random vectors for the divergence over the whole genome."""
 _TRACE_PROBES, _TRACE_TOLERANCE = 15, 1e-3
-_MOST_NEWTON, _H2_RANGE = 4, (1e-3, H2_LIMIT)
+_MOST_NEWTON = 3
 
 
 @dataclass(frozen=True)
@@ -116,23 +116,27 @@ def exact_h2(
     """Where the exact REML is highest, near that of the compressed matrix.
 
     Newton's method with the curvature of the compressed likelihood, then that of two slopes, until
-    a step is half a standard error at most, which is taken.  None if there is no standard error, or
-    after four steps: the two likelihoods have little in common then.
+    a step is half a standard error at most, which is taken.  No step takes more than half of the
+    way to 0 or 1, near which solves are long.  None if there is no standard error, or after three
+    steps, or if a solve fails: the two likelihoods have little in common then.
 
     Cost: for each step a solve with 16 columns.
     """
     if null.method != "reml" or null.h2_se is None or null.h2_boundary is not None:
         return None
     h2, curvature = null.h2, null.h2_se**-2.0
-    slope, noise = _slope(operator, y, design, h2, factor_at(h2), seed)
-    for _ in range(_MOST_NEWTON):
-        following = float(np.clip(h2 + slope / curvature, *_H2_RANGE))
-        if abs(following - h2) <= 0.5 * null.h2_se:
-            return ExactH2(following, noise / curvature)
-        before, h2 = (h2, slope), following
+    try:
         slope, noise = _slope(operator, y, design, h2, factor_at(h2), seed)
-        if before[0] != h2 and (before[1] - slope) / (h2 - before[0]) > 0.0:
-            curvature = (before[1] - slope) / (h2 - before[0])
+        for _ in range(_MOST_NEWTON):
+            following = float(np.clip(h2 + slope / curvature, h2 / 2.0, (1.0 + h2) / 2.0))
+            if abs(following - h2) <= 0.5 * null.h2_se:
+                return ExactH2(following, noise / curvature)
+            before, h2 = (h2, slope), following
+            slope, noise = _slope(operator, y, design, h2, factor_at(h2), seed)
+            if (before[1] - slope) / (h2 - before[0]) > 0.0:
+                curvature = (before[1] - slope) / (h2 - before[0])
+    except ConvergenceError:
+        return None
     return None
 
 

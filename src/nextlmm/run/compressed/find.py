@@ -150,7 +150,11 @@ def _find(
     bounded = certifier.h2_of_bounds(exact) if model.loco_h2 == "shared" else None
     certificate = describe_compressed(factor, divergence, parts, columns, whole, exact, bounded)
     return Findings(
-        whole, columns, certificate, h2_by_chromosome, _over_tolerance(model, divergence)
+        whole,
+        columns,
+        certificate,
+        h2_by_chromosome,
+        (*_over_tolerance(model, divergence), *_far_from_exact(whole, exact)),
     )
 
 
@@ -284,4 +288,18 @@ def _over_tolerance(model: Model, divergence: EstimatedDivergence) -> tuple[str,
         f"{divergence.low:.3g} to {divergence.high:.3g}), more than the tolerance of {asked:g}: "
         "what is left of K has full rank and would not compress further; use --mode exact for "
         "exact answers",
+    )
+
+
+def _far_from_exact(null: NullModel, exact: ExactH2 | None) -> tuple[str, ...]:
+    """A sentence if the heritability is not that of the exact model to its standard error."""
+    if null.method != "reml" or null.h2_se is None or null.h2_boundary is not None:
+        return ()
+    if exact is not None and abs(null.h2 - exact.h2) <= null.h2_se:
+        return ()
+    where = "was not found near it" if exact is None else f"is {exact.h2:.3f}"
+    return (
+        f"the heritability of the compressed matrix, {null.h2:.3f} (standard error "
+        f"{null.h2_se:.3f}), is not that of the exact model, which {where}: the compression is too "
+        "coarse for this trait; raise --rank, or use --mode exact",
     )
