@@ -1,5 +1,7 @@
 """The compressed model by products against its dense twin, and its bounds against the exact one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
@@ -11,6 +13,7 @@ from nextlmm.linalg.hierarchy import Hierarchy
 from nextlmm.linalg.hodlr_build import Budget
 from nextlmm.lmm.estimate import estimate_null
 from nextlmm.run.compressed import find
+from nextlmm.run.compressed.certificate import ExactH2
 from nextlmm.run.compressed.matrix import HierarchicalCovariance, compress, ranks_for
 from nextlmm.run.exact.find import groups_of
 from nextlmm.run.model import Model
@@ -222,15 +225,14 @@ def test_a_tolerance_that_is_not_met_is_said(cohort):
 
 
 def test_a_heritability_that_is_far_from_the_exact_one_is_said(cohort):
-    coarse = run(cohort, mode="hodlr", leaf_size=32, rank=4)
-    fine = run(cohort, mode="hodlr", leaf_size=64, rank=64)
-    said = [
-        any("is not that of the exact model" in text for text in each.warnings)
-        for each in (coarse, fine)
-    ]
-    distance = abs(coarse.null.h2 - run(cohort, mode="dense").null.h2)
-    assert distance > coarse.null.h2_se
-    assert said == [True, False]
+    null = run(cohort, mode="hodlr", leaf_size=32, loco=False).null
+    far, near = (ExactH2(null.h2 + share * null.h2_se, 0.0) for share in (1.1, 0.9))
+    (text,) = find._far_from_exact(null, far)
+    assert f"which is {far.h2:.3f}" in text
+    assert find._far_from_exact(null, near) == ()
+    (text,) = find._far_from_exact(null, None)
+    assert "was not found near it" in text
+    assert find._far_from_exact(replace(null, h2_se=None), None) == ()
 
 
 def test_same_bytes_again_and_on_other_threads(cohort):
