@@ -67,13 +67,18 @@ def test_exact_answer_is_within_the_bounds(dense, budget):
         options = options_of(name, folder, mode="hodlr", **budget)
         truth = truth.copy()
         truth[at] = references(options, [certificate["h2_of_bounds"]], at)[0].log_p
-        h2_room = MONTE_CARLO_DEVIATIONS * certificate["h2_monte_carlo_error"]
+        h2_room = MONTE_CARLO_DEVIATIONS * certificate.get("h2_monte_carlo_error", 0.0)
         h2_room += 0.25 * exact_facts["h2_se"]  # what the last step of Newton's method may leave
     slack = 1e-6 + 1e-5 * np.abs(truth)
     assert (table["status"] == exact["status"]).all()
     assert (low[tested] - slack[tested] <= truth[tested]).all()
     assert (truth[tested] <= high[tested] + slack[tested]).all()
-    assert facts["h2"] - certificate["h2_error"] == pytest.approx(exact_facts["h2"], abs=h2_room)
+    if "h2_error" in certificate:
+        assert facts["h2"] - certificate["h2_error"] == pytest.approx(
+            exact_facts["h2"], abs=h2_room
+        )
+    else:
+        assert any("is not that of the exact model" in text for text in facts["warnings"])
     error = np.nanmax(np.abs(table["neg_log_10_p_value"].to_numpy() - truth))
     if certificate["neg_log_10_p_error_max"] is not None:
         assert error <= certificate["neg_log_10_p_error_max"] + slack[tested].max()
