@@ -12,7 +12,8 @@ from nextlmm.linalg.divergence import (
     measure_divergence,
     relative_residual,
 )
-from nextlmm.linalg.hodlr_build import Budget, divergence_of, hodlr_covariance
+from nextlmm.linalg.hierarchy import divergence_of
+from nextlmm.linalg.hodlr_build import Budget, hodlr_covariance
 from nextlmm.linalg.spectral import spectral_covariance
 from nextlmm.linalg.tree import balanced_tree
 

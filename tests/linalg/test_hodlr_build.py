@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from nextlmm.errors import UsageError
 from nextlmm.linalg.dense import CholeskyFactor, DenseCovariance
 from nextlmm.linalg.divergence import measure_divergence
+from nextlmm.linalg.hierarchy import divergence_of
 from nextlmm.linalg.hodlr import MergedFactor, ranks_per_level
-from nextlmm.linalg.hodlr_build import Budget, divergence_of, hodlr_covariance, tree_of
+from nextlmm.linalg.hodlr_build import Budget, hodlr_covariance, tree_of
 from nextlmm.linalg.ordering import cluster_tree
 from nextlmm.linalg.tree import balanced_tree
 

@@ -9,7 +9,7 @@ from nextlmm.errors import NotPositiveDefiniteError
 from nextlmm.linalg import hodlr_levels
 from nextlmm.linalg.dense import DenseCovariance
 from nextlmm.linalg.divergence import measure_divergence
-from nextlmm.linalg.hodlr import DiagonalFactor, MergedFactor, ranks_per_level
+from nextlmm.linalg.hodlr import DiagonalFactor, MergedFactor
 from nextlmm.linalg.hodlr_build import Budget, hodlr_covariance
 from nextlmm.linalg.hodlr_levels import (
     COMPONENTS,
@@ -52,9 +52,14 @@ class Recording(DenseBlocks):
 
     calls: list
 
-    def matmul(self, nodes, x):
-        self.calls.append((len(nodes), x.shape[1]))
-        return super().matmul(nodes, x)
+    def product(self, nodes):
+        multiply = super().product(nodes)
+
+        def counted(x):
+            self.calls.append((len(nodes), x.shape[1]))
+            return multiply(x)
+
+        return counted
 
 
 def recording(k):
@@ -140,7 +145,7 @@ def test_factor__baselines_hold_what_their_names_say():
         np.testing.assert_allclose(dense[rows, rows], sigma[rows, rows], atol=1e-12)
         dense[rows, rows] = 0.0
     assert not dense.any()
-    inner = [level.rank_max for level in ranks_per_level(factors["both"])[1:]]
+    inner = [level.rank_max for level in factors["both"].levels()[1:]]
     assert all(rank in (0, None) for rank in inner)
     # The dominant eigenvectors of Sigma are eigenvectors of the factor, to the search's accuracy.
     values, vectors = np.linalg.eigh(sigma)
@@ -153,7 +158,7 @@ def test_factor__one_product_serves_a_level():
     blocks = recording(ordered)
     ranks = Ranks(root=Effort(4, 3, 16), inner=Effort(4, 3, 16))
     factor = hodlr_factor(blocks, tree, weight=0.5, ranks=ranks, held_rows=0)
-    merged = sum(level.rank_max is not None for level in ranks_per_level(factor))
+    merged = sum(level.rank_max is not None for level in factor.levels())
     assert len(blocks.calls) == 4 * merged
     assert {columns for _, columns in blocks.calls} == {4}
     assert max(nodes for nodes, _ in blocks.calls) > 1
@@ -180,11 +185,35 @@ def test_factor__cores_of_a_sketch_are_those_of_the_matrix():
     options = {"weight": 0.8, "held_rows": 0}
     noisy = hodlr_factor(DenseBlocks(few), tree, **options)
     measured = hodlr_factor(DenseBlocks(k), tree, sketch=DenseBlocks(few), **options)
-    ranks = [max(level.rank_max or 0 for level in ranks_per_level(f)) for f in (noisy, measured)]
+    ranks = [max(level.rank_max or 0 for level in f.levels()) for f in (noisy, measured)]
     assert ranks[0] > 10
     assert ranks[1] == 0
     exact = DenseCovariance(k).factor(0.8)
     assert measure_divergence(measured, exact).kl < measure_divergence(noisy, exact).kl
+
+
+def test_factor__noise_of_fewer_terms_is_not_even_found(monkeypatch):
+    """What independent terms would show is left out before anything is measured."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((200, 20_000))
+    common = np.repeat([1.0, -1.0], 100) * 0.4
+    z += common[:, None] * rng.standard_normal(20_000)
+    asked = []
+
+    class Sum(DenseBlocks):
+        def thinned(self, terms):
+            return DenseBlocks(z[:, :300] @ z[:, :300].T / 300)
+
+        def energies(self, columns):
+            asked.append(sum(u.shape[1] for u in columns.values()))
+            return super().energies(columns)
+
+    monkeypatch.setattr(hodlr_levels, "_FEWEST_TERMS", 300)
+    monkeypatch.setattr(hodlr_levels, "_FEWEST_TERMS_OF_ROOT", 300)
+    factor = hodlr_factor(Sum(z @ z.T / 20_000), balanced_tree(200, 64), weight=0.8, held_rows=0)
+    found = sum(len(correction.core) for correction in factor.corrections)
+    assert 1 <= found <= 4  # the one direction that is there, and what the leaves hold of it
+    assert asked[0] < 12
 
 
 def test_factor__a_core_within_rounding_is_left_out(monkeypatch):
@@ -192,15 +221,20 @@ def test_factor__a_core_within_rounding_is_left_out(monkeypatch):
     ordered, tree = in_tree_order(structured())
 
     class Coarse(DenseBlocks):
-        def matmul(self, nodes, x):
-            noise = np.random.default_rng(x.shape[1]).standard_normal(x.shape)
-            return super().matmul(nodes, x) + 0.3 * noise
+        def product(self, nodes):
+            multiply = super().product(nodes)
+
+            def disturbed(x):
+                noise = np.random.default_rng(x.shape[1]).standard_normal(x.shape)
+                return multiply(x) + 0.3 * noise
+
+            return disturbed
 
     factor = hodlr_factor(Coarse(ordered), tree, weight=0.99, ranks=ALL, held_rows=0)
     assert np.linalg.eigvalsh(factor.to_dense()).min() > 0.0
-    monkeypatch.setattr(hodlr_levels, "_ROUNDINGS", 1e9)
+    monkeypatch.setattr(hodlr_levels, "ROUNDINGS", 1e9)
     empty = hodlr_factor(Coarse(ordered), tree, weight=0.99, ranks=ALL, held_rows=0)
-    assert all((level.rank_max or 0) == 0 for level in ranks_per_level(empty))
+    assert all((level.rank_max or 0) == 0 for level in empty.levels())
 
 
 def test_factor__an_indefinite_leaf_is_refused():

@@ -55,7 +55,11 @@ def test_blocks__are_those_of_the_dense_matrix_in_tree_order(problem):
     assert blocks.n == operator.n
     assert isinstance(blocks, GenotypeBlocks)
     for nodes in parts(operator.n):
-        np.testing.assert_allclose(blocks.matmul(nodes, x), dense.matmul(nodes, x), atol=ATOL)
+        np.testing.assert_allclose(blocks.product(nodes)(x), dense.product(nodes)(x), atol=ATOL)
+        columns = {node: x[node.start : node.stop] for node in nodes}
+        mine, theirs = blocks.energies(columns), dense.energies(columns)
+        for node in nodes:
+            np.testing.assert_allclose(mine[node], theirs[node], rtol=ATOL, atol=ATOL)
         for mine, theirs in zip(blocks.leaves(nodes), dense.leaves(nodes), strict=True):
             np.testing.assert_allclose(mine, theirs, atol=ATOL)
 
@@ -97,7 +101,7 @@ def test_blocks__same_bytes_on_any_number_of_threads(held):
     for threads in (1, 2, 3):
         with threadpool_limits(threads):
             blocks = genotype_blocks(held.operator, np.arange(held.operator.n))
-            results.append((blocks.matmul(nodes, x), blocks.leaves(nodes)[0]))
+            results.append((blocks.product(nodes)(x), blocks.leaves(nodes)[0]))
     for product, array in results[1:]:
         assert (product == results[0][0]).all()
         assert (array == results[0][1]).all()

@@ -2,7 +2,7 @@ import copy
 from typing import Any
 
 from nextlmm.report.details import provenance
-from nextlmm.report.summary import LABEL_WIDTH, plain_lines, summarise
+from nextlmm.report.summary import ESTIMATED, LABEL_WIDTH, plain_lines, summarise
 
 
 def text(document: dict[str, Any]) -> str:
@@ -225,3 +225,15 @@ def test_dense_algebra_says_why_it_was_chosen(document: dict[str, Any]) -> None:
     certificate = {"kl": 0, "kl_how": "exact matrix", "plan": plan}
     trait.update(mode="exact", budget=None, certificate=certificate)
     assert "nothing was approximated route dense: a square matrix is cheaper" in words(document)
+
+
+def test_a_divergence_that_was_estimated_advises_the_exact_mode(document: dict[str, Any]) -> None:
+    trait = document["traits"]["height"]
+    trait["certificate"].update(
+        kl=2.5, kl_interval=[2.4, 2.6], kl_how=ESTIMATED, neg_log_10_p_error_max=3.0
+    )
+    shown = words(document)
+    assert (
+        "KL divergence 2.50 (95 % interval 2.40 to 2.60) from the exact model (estimated" in shown
+    )
+    assert "too coarse for single tests; use --mode exact for that" in shown

@@ -151,7 +151,6 @@ def test_block(model: ScanModel, dosage: FloatArray) -> AssociationBlock:
     operations; two (n, b) arrays.
     """
     columns, status = usable_columns(dosage, model.design)
-    good = status == OK
     sums = sums_of(model.wald.trait, model.wald.factor.whiten(columns))
     tested = sums
     if model.tested is not model.wald:

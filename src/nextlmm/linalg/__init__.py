@@ -13,8 +13,10 @@ Sigma into one with covariance I.  Nothing in this package knows what K is about
     subspace.py     dominant eigenvectors of an operator
     hodlr.py        W as leaf Cholesky factors and low-rank corrections up the tree
     hodlr_build.py  that factor within a divergence budget
-    hodlr_levels.py that factor from products with diagonal blocks, level by level
+    hierarchy.py    the same without nesting, for every w from one set of columns
+    hodlr_levels.py those columns from products with diagonal blocks, level by level
     divergence.py   how far a factor is from the exact matrix, measured
+    pencil.py       the same from products with random vectors
     pcg.py          linear systems and inverse forms by conjugate gradients, in lock-step
     lanczos.py      spectral measures of vectors, with a bracket
     threads.py      where one BLAS thread beats several

@@ -19,6 +19,7 @@ from scipy import linalg
 from nextlmm.errors import NumericalError, UsageError
 from nextlmm.linalg.covariance import Covariance, CovarianceFactor, FloatArray
 from nextlmm.linalg.dense import CholeskyFactor, cholesky_in_place
+from nextlmm.linalg.hierarchy import divergence_of
 from nextlmm.linalg.hodlr import (
     DiagonalFactor,
     HodlrFactor,
@@ -254,15 +255,6 @@ class _Builder:
             return whiten_pair(left, right, self.blocks.matmul(node.start, node.stop, lifted))
 
         return product
-
-
-def divergence_of(eigenvalues: FloatArray) -> FloatArray:
-    """Twice the nats that an eigenvalue g of the whitened matrix stands for, g - 1 - log g.
-
-    >>> divergence_of(np.array([1.0, 2.0])).round(4).tolist()
-    [0.0, 0.3069]
-    """
-    return np.asarray(eigenvalues - 1.0 - np.log(eigenvalues))
 
 
 def _merged(left: _Built, right: _Built, basis: FloatArray, core: FloatArray) -> _Built:

@@ -4,33 +4,40 @@ All nodes of a level search for their eigenvectors in lock-step, so that a step 
 one product with the diagonal blocks of the level, which for a matrix Z Z' is one pass over Z.
 Small nodes are cheaper as arrays: one pass makes those of all of them.
 
-The factor is that of :mod:`hodlr`, hence positive definite whatever was left out, also if the
+The factor is that of :mod:`hierarchy`, hence positive definite whatever was left out, also if the
 blocks are those of another matrix, such as the same sum over a part of the terms.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from nextlmm.linalg.covariance import FloatArray
-from nextlmm.linalg.dense import CholeskyFactor, cholesky_in_place, weighted_with_identity
-from nextlmm.linalg.hodlr import (
-    DiagonalFactor,
-    HodlrFactor,
-    MergedFactor,
-    whiten_pair,
-    whiten_pair_transposed,
+from nextlmm.linalg.hierarchy import (
+    ROUNDINGS,
+    Correction,
+    HierarchicalFactor,
+    Hierarchy,
+    Leaf,
+    NodeColumns,
+    divergence_of,
+    leaf_factor,
+    levels_of,
 )
-from nextlmm.linalg.hodlr_build import divergence_of
-from nextlmm.linalg.subspace import KrylovSearch, RitzPairs, diagonalized, krylov_search
+from nextlmm.linalg.subspace import KrylovSearch, RitzPairs, krylov_search
 from nextlmm.linalg.tree import ClusterTree, Node
 
 HELD_ROWS = 512
-_ROUNDINGS = 10.0
-"""A core below so many times the rounding of its computation is not known to be positive."""
+# Nodes are searched in a sum of as many terms as the largest of a level has rows, but not of fewer:
+# directions that are noise of the choice of terms would look like structure.
+_FEWEST_TERMS, _FEWEST_TERMS_OF_ROOT = 5_000, 10_000
+
+
+Product = Callable[[FloatArray], FloatArray]
 
 
 class DiagonalBlocks(Protocol):
@@ -43,8 +50,17 @@ class DiagonalBlocks(Protocol):
     def leaves(self, nodes: Sequence[Node]) -> list[FloatArray]:
         """The blocks of disjoint nodes as arrays."""
 
-    def matmul(self, nodes: Sequence[Node], x: FloatArray) -> FloatArray:
-        """The rows of each of the disjoint nodes of x (n, k) times its block, 0 elsewhere."""
+    def product(self, nodes: Sequence[Node]) -> Product:
+        """What takes the rows of each of the disjoint nodes of x (n, k) times its block, else 0."""
+
+    def energies(self, columns: Mapping[Node, FloatArray]) -> dict[Node, FloatArray]:
+        """U'KU, (r, r), of the columns U (s, r) of each node; nodes may overlap."""
+
+    def thinned(self, terms: int) -> "DiagonalBlocks":
+        """Blocks of a cheaper matrix like K, a sum of so many of its terms; itself if it has none.
+
+        What is returned is another object only if the matrix is another one.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +78,20 @@ class DenseBlocks:
         """The blocks, as views."""
         return [self.k[node.start : node.stop, node.start : node.stop] for node in nodes]
 
-    def matmul(self, nodes: Sequence[Node], x: FloatArray) -> FloatArray:
+    def product(self, nodes: Sequence[Node]) -> Product:
         """The rows of each node times its block."""
-        return _times_blocks(nodes, self.leaves(nodes), x)
+        return partial(_times_blocks, nodes, self.leaves(nodes))
+
+    def energies(self, columns: Mapping[Node, FloatArray]) -> dict[Node, FloatArray]:
+        """U'KU of the columns of each node."""
+        blocks = self.leaves(list(columns))
+        return {
+            node: u.T @ block @ u for (node, u), block in zip(columns.items(), blocks, strict=True)
+        }
+
+    def thinned(self, terms: int) -> "DenseBlocks":
+        """The same: a product is cheap enough."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -94,8 +121,8 @@ class Ranks:
         the mean variance of any row.
     """
 
-    root: Effort | None = Effort(16, 7, 128)
-    inner: Effort | None = Effort(8, 5, 48)
+    root: Effort | None = Effort(32, 4, 128)
+    inner: Effort | None = Effort(16, 2, 48)
     worth: float = 0.1
     blocks: bool = True
 
@@ -119,19 +146,36 @@ def hodlr_factor(
     sketch: DiagonalBlocks | None = None,
     held_rows: int = HELD_ROWS,
     seed: int = 0,
-) -> HodlrFactor:
-    """A hierarchical square root of about ``weight K + (1 - weight) I``, positive definite.
+) -> HierarchicalFactor:
+    """A hierarchical square root of about ``weight K + (1 - weight) I``; see `build_hierarchy`."""
+    found = build_hierarchy(
+        blocks, tree, weight=weight, ranks=ranks, sketch=sketch, held_rows=held_rows, seed=seed
+    )
+    return found.factor(weight)
+
+
+def build_hierarchy(
+    blocks: DiagonalBlocks,
+    tree: ClusterTree | Node,
+    *,
+    weight: float,
+    ranks: Ranks = Ranks(),
+    sketch: DiagonalBlocks | None = None,
+    held_rows: int = HELD_ROWS,
+    seed: int = 0,
+) -> Hierarchy:
+    """Columns for hierarchical factors at every weight, found at one.
 
     Parameters
     ----------
     blocks : of K, in tree order.
     tree : over its rows.
-    weight : below 1.
+    weight : below 1, at which the columns are the best that were found.
     ranks : of the nodes.
-    sketch : blocks of a cheaper matrix that is like K; if given, the columns of nodes of more than
-        ``held_rows`` rows are searched there, and their cores taken from ``blocks``, so that a
-        direction that is noise in the sketch is found to be worth nothing.
-    held_rows : nodes of at most so many rows are multiplied as arrays.
+    sketch : blocks of a cheaper matrix that is like K; if given, columns are searched there, and
+        ``blocks`` are asked for leaves and energies only, so that a direction that is noise in the
+        sketch is found to be worth nothing.
+    held_rows : nodes of at most so many rows are multiplied as arrays in the search.
     seed : of the searches.
 
     Raises
@@ -139,21 +183,56 @@ def hodlr_factor(
     NotPositiveDefiniteError
         If a leaf of Sigma is not positive definite.
 
-    Cost: one call of ``leaves`` for nodes of together n rows; for every level of larger nodes some
-    6 calls of ``matmul`` with 8 columns each, at the root 8 with 16, and one with the
-    columns found if there is a sketch.
+    Cost: in the search, one call of ``leaves`` for nodes of together n rows, and for every level of
+    larger nodes some 3 products with 16 columns each, at the root 5 with 32; then one call of
+    ``leaves`` for the leaves and one of ``energies``.
     """
     root = tree.root if isinstance(tree, ClusterTree) else tree
     with threadpool_limits(1):  # many small operations; the blocks have threads of their own
-        builder = _Builder(weight, ranks, root, seed)
-        held = builder.plant(blocks, held_rows)
-        for level in reversed(_levels(root)):
+        search = _Search(weight, ranks, root, seed)
+        searched = blocks if sketch is None else sketch
+        few, held_terms = _thinned(searched, _FEWEST_TERMS)
+        held = search.plant(few, held_rows)
+        for level in reversed(list(levels_of(root))):
             inner = [node for node in level if node.children is not None]
             if held is not None:
-                builder.merge([node for node in inner if node.size <= held_rows], held, None)
+                search.merge([node for node in inner if node.size <= held_rows], held, held_terms)
                 inner = [node for node in inner if node.size > held_rows]
-            builder.merge(inner, blocks, sketch)
-        return builder.factors[root]
+            if inner:
+                fewest = _FEWEST_TERMS_OF_ROOT if root in inner else _FEWEST_TERMS
+                count = max(fewest, *(node.size for node in inner))
+                search.merge(inner, *_thinned(searched, count))
+        leaves = None
+        if ranks.blocks:
+            nodes = list(root.leaves())
+            leaves = tuple(zip(nodes, blocks.leaves(nodes), strict=True))
+        return _measured(root, leaves, search.found, blocks).pruned(weight, ranks.worth)
+
+
+def _thinned(blocks: DiagonalBlocks, count: int) -> tuple[DiagonalBlocks, float]:
+    """A sum of so many terms, and their number, infinite if it is the matrix itself."""
+    few = blocks.thinned(count)
+    return few, np.inf if few is blocks else float(count)
+
+
+def _measured(
+    root: Node,
+    leaves: tuple[tuple[Node, FloatArray], ...] | None,
+    found: Mapping[Node, FloatArray],
+    blocks: DiagonalBlocks,
+) -> Hierarchy:
+    """The columns that were found with their energies in ``blocks``."""
+    energies = blocks.energies(found) if found else {}
+    level_of = {node: at for at, level in enumerate(levels_of(root)) for node in level}
+    nodes = [
+        NodeColumns(node, level_of[node], u, energies[node], _rounding(energies[node]))
+        for node, u in found.items()
+    ]
+    return Hierarchy(root, leaves, tuple(sorted(nodes, key=lambda node: -node.level)))
+
+
+def _rounding(energy: FloatArray) -> float:
+    return float(np.finfo(np.float32).eps) * float(energy.diagonal().max(initial=0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,58 +253,63 @@ class _HeldBlocks:
             found.append(self.arrays[at][rows, rows])
         return found
 
-    def matmul(self, nodes: Sequence[Node], x: FloatArray) -> FloatArray:
+    def product(self, nodes: Sequence[Node]) -> Product:
         """The rows of each node times its block."""
-        return _times_blocks(nodes, self.leaves(nodes), x)
+        return partial(_times_blocks, nodes, self.leaves(nodes))
 
 
 @dataclass(frozen=True, eq=False)
-class _Builder:
-    """Factors of the nodes done so far."""
+class _Search:
+    """Columns of the nodes done so far, and their corrections in the matrix searched."""
 
     weight: float
     ranks: Ranks
     root: Node
     seed: int
-    factors: dict[Node, HodlrFactor] = field(default_factory=dict)
+    leaves: list[Leaf] = field(default_factory=list)
+    corrections: list[Correction] = field(default_factory=list)
+
+    @property
+    def found(self) -> dict[Node, FloatArray]:
+        """The columns U of each node that has any."""
+        return {found.node: found.columns for found in self.corrections}
 
     def plant(self, blocks: DiagonalBlocks, held_rows: int) -> _HeldBlocks | None:
         """Make the leaves, and hold the blocks of small nodes."""
-        leaves = list(self.root.leaves())
         if not self.ranks.blocks:
-            self.factors.update({leaf: DiagonalFactor(np.ones(leaf.size)) for leaf in leaves})
             return None
+        leaves = list(self.root.leaves())
         is_flat = self.ranks.inner is None and self.root.size > held_rows
         nodes = leaves if is_flat else _largest_within(self.root, held_rows)
         held = _HeldBlocks(nodes, blocks.leaves(nodes), blocks.n)
-        for leaf, block in zip(leaves, held.leaves(leaves), strict=True):
-            sigma = weighted_with_identity(block, self.weight)
-            self.factors[leaf] = CholeskyFactor(cholesky_in_place(sigma))
+        pairs = zip(leaves, held.leaves(leaves), strict=True)
+        self.leaves.extend(leaf_factor(leaf, block, self.weight) for leaf, block in pairs)
         return held
 
     def merge(
-        self, nodes: Sequence[Node], blocks: DiagonalBlocks, sketch: DiagonalBlocks | None
+        self, nodes: Sequence[Node], blocks: DiagonalBlocks | _HeldBlocks, terms: float
     ) -> None:
-        """Make the factors of nodes of a level from those of their children."""
+        """Find the columns of nodes of a level, given those of their children.
+
+        ``terms`` is how many terms the blocks are a sum of, infinite if they are those of K itself.
+        """
         searches = {}
         for node in nodes:
             effort = self._effort(node)
             if effort is not None:
                 searches[node] = self._search(node, effort)
-        found = self._search_together(searches, blocks if sketch is None else sketch)
-        found = {node: self._worthy(node, pairs) for node, pairs in found.items()}
-        if sketch is not None:
-            found = self._measured(found, blocks)
-        for node in nodes:
-            left, right = self._children(node)
-            pairs = found.get(node)
-            core = np.empty(0) if pairs is None else pairs.values
-            basis = np.empty((node.size, 0)) if pairs is None else pairs.vectors
-            self.factors[node] = MergedFactor(left, right, np.asfortranarray(basis), core)
-
-    def _children(self, node: Node) -> tuple[HodlrFactor, HodlrFactor]:
-        left, right = node.children or (node, node)
-        return self.factors[left], self.factors[right]
+        if not searches:
+            return
+        factor = HierarchicalFactor(self.root, tuple(self.leaves) or None, tuple(self.corrections))
+        found = self._search_together(searches, factor, blocks)
+        kept = {node: self._worthy(node, pairs, terms) for node, pairs in found.items()}
+        kept = {node: pairs for node, pairs in kept.items() if len(pairs.values)}
+        x = self._gathered({node: pairs.vectors for node, pairs in kept.items()})
+        columns = factor.whiten_transposed(x)
+        for node, pairs in kept.items():
+            rank = len(pairs.values)
+            u = np.asfortranarray(columns[node.start : node.stop, :rank])
+            self.corrections.append(Correction(node, 0, u, pairs.vectors, pairs.values))
 
     def _effort(self, node: Node) -> Effort | None:
         return self.ranks.root if node == self.root else self.ranks.inner
@@ -239,60 +323,55 @@ class _Builder:
         rng = np.random.default_rng([self.seed, node.start, node.stop])
         return krylov_search(node.size, effort.block, effort.steps, rng=rng, go_on=is_broad)
 
-    def _worthy(self, node: Node, pairs: RitzPairs) -> RitzPairs:
-        """The pairs worth keeping, the best first; a core not known to be positive is not."""
+    def _worthy(self, node: Node, pairs: RitzPairs, terms: float) -> RitzPairs:
+        """The pairs worth keeping, the best first; a core not known to be positive is not.
+
+        Nor is one that independent terms would have without any structure, which lie between
+        1 + weight ((1 -+ sqrt(rows / terms))^2 - 1) (Marchenko and Pastur 1967): it is worth
+        nothing in another sum.
+        """
         effort = self._effort(node)
-        known = np.flatnonzero(pairs.values > _ROUNDINGS * pairs.rounding)
+        share = min(1.0, node.size / terms)
+        high = 1.0 + self.weight * (2.0 * np.sqrt(share) + share)
+        low = 1.0 - self.weight * (2.0 * np.sqrt(share) - share)
+        is_noise = (pairs.values > low) & (pairs.values < high) if share else False
+        known = np.flatnonzero((pairs.values > ROUNDINGS * pairs.rounding) & ~np.asarray(is_noise))
         worth = divergence_of(pairs.values[known])
         best = np.argsort(-worth, kind="stable")[: effort.most if effort is not None else 0]
         return pairs.chosen(known[best[worth[best] >= self.ranks.worth]])
 
     def _search_together(
-        self, searches: Mapping[Node, KrylovSearch], blocks: DiagonalBlocks
+        self,
+        searches: Mapping[Node, KrylovSearch],
+        factor: HierarchicalFactor,
+        blocks: DiagonalBlocks | _HeldBlocks,
     ) -> dict[Node, RitzPairs]:
-        """Run the searches in lock-step."""
+        """Run the searches in lock-step: D^-1 Sigma D^-T times all columns that they ask for."""
         found: dict[Node, RitzPairs] = {}
         asked = {node: next(search) for node, search in searches.items()}
+        product = blocks.product(list(asked))
         while asked:
-            for node, product in self._whitened_products(asked, blocks).items():
+            lifted = factor.whiten_transposed(self._gathered(asked))
+            image = product(lifted)
+            image *= self.weight
+            image += (1.0 - self.weight) * lifted
+            image = factor.whiten(image)
+            for node, columns in list(asked.items()):
                 try:
-                    asked[node] = searches[node].send(product)
+                    own = image[node.start : node.stop, : columns.shape[1]]
+                    asked[node] = searches[node].send(own)
                 except StopIteration as done:
                     found[node] = done.value
                     del asked[node]
         return found
 
-    def _measured(
-        self, found: Mapping[Node, RitzPairs], blocks: DiagonalBlocks
-    ) -> dict[Node, RitzPairs]:
-        """The same spaces with the cores of ``blocks``."""
-        bases = {node: pairs.vectors for node, pairs in found.items() if len(pairs.values)}
-        measured = {}
-        for node, product in self._whitened_products(bases, blocks).items():
-            core, rotation, rounding = diagonalized(bases[node], product)
-            pairs = RitzPairs(core, bases[node] @ rotation, rounding)
-            measured[node] = self._worthy(node, pairs)
-        return measured
-
-    def _whitened_products(
-        self, asked: Mapping[Node, FloatArray], blocks: DiagonalBlocks
-    ) -> dict[Node, FloatArray]:
-        """Of each node D^-1 Sigma D^-T times the columns asked for, by one call of ``matmul``."""
-        if not asked:
-            return {}
-        x = np.zeros((blocks.n, max(columns.shape[1] for columns in asked.values())))
-        for node, columns in asked.items():
-            lifted = whiten_pair_transposed(*self._children(node), columns)
-            x[node.start : node.stop, : columns.shape[1]] = lifted
-        product = blocks.matmul(list(asked), x)
-        product *= self.weight
-        product += (1.0 - self.weight) * x
-        return {
-            node: whiten_pair(
-                *self._children(node), product[node.start : node.stop, : columns.shape[1]]
-            )
-            for node, columns in asked.items()
-        }
+    def _gathered(self, of_nodes: Mapping[Node, FloatArray]) -> FloatArray:
+        """Columns of disjoint nodes in one array of all rows; zeros where a node has fewer."""
+        widest = max((columns.shape[1] for columns in of_nodes.values()), default=0)
+        x = np.zeros((self.root.size, widest))
+        for node, columns in of_nodes.items():
+            x[node.start : node.stop, : columns.shape[1]] = columns
+        return x
 
 
 def _times_blocks(nodes: Sequence[Node], arrays: Sequence[FloatArray], x: FloatArray) -> FloatArray:
@@ -308,11 +387,3 @@ def _largest_within(root: Node, rows: int) -> list[Node]:
     if root.children is None or root.size <= rows:
         return [root]
     return [node for child in root.children for node in _largest_within(child, rows)]
-
-
-def _levels(root: Node) -> list[list[Node]]:
-    """All nodes by their distance from the root."""
-    levels = [[root]]
-    while below := [child for node in levels[-1] for child in node.children or ()]:
-        levels.append(below)
-    return levels

@@ -18,6 +18,7 @@ from scipy.linalg import lapack
 
 from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
 from nextlmm.linalg.dense import CholeskyFactor
+from nextlmm.linalg.hierarchy import HierarchicalFactor
 from nextlmm.linalg.hodlr import DiagonalFactor, MergedFactor
 from nextlmm.linalg.packed import PackedFactor
 
@@ -70,6 +71,8 @@ def inverse_form(factor: CovarianceFactor) -> InverseForm:
     Cost: the inverse of every triangle, and whitening every column of a node; memory is that of the
     factor, and n^2 single precision numbers for a packed one.
     """
+    if isinstance(factor, HierarchicalFactor):
+        return InverseForm(float(factor.leaves is None), tuple(_flat_squares(factor)))
     diagonals = [leaf for leaf in _leaves(factor) if isinstance(leaf, DiagonalFactor)]
     inverses = np.concatenate([leaf.scale**-2.0 for leaf in diagonals] or [np.zeros(1)])
     identity = float(inverses[0])
@@ -77,6 +80,13 @@ def inverse_form(factor: CovarianceFactor) -> InverseForm:
     if not is_identity:
         identity = 0.0
     return InverseForm(identity, tuple(_squares(factor, 0, is_identity)))
+
+
+def _flat_squares(factor: HierarchicalFactor) -> Iterator[Squares]:
+    for leaf in factor.leaves or ():
+        yield from _of_rows(leaf.inverse, leaf.start)
+    for found in factor.corrections:
+        yield Squares(found.node.start, found.columns, 1.0 / found.core - 1.0)
 
 
 def _leaves(factor: CovarianceFactor) -> Iterator[CovarianceFactor]:

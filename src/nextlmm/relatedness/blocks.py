@@ -1,27 +1,41 @@
 """Diagonal blocks of the relationship matrix in tree order, straight from the genotypes."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextlmm.errors import VariantError
+from nextlmm.genotype.packed import PackedGenotypes
+from nextlmm.genotype.tile import padded, tile_of_samples
+from nextlmm.linalg.hodlr_levels import Product
 from nextlmm.linalg.threads import available_threads, one_thread
 from nextlmm.linalg.tree import Node
-from nextlmm.relatedness.columns import Columns, PackedColumns, SourceColumns, blocks_of
+from nextlmm.relatedness.columns import (
+    Columns,
+    ColumnTile,
+    DenseTile,
+    PackedColumns,
+    PackedTile,
+    SourceColumns,
+    blocks_of,
+    tile_size,
+)
 from nextlmm.relatedness.operator import RelationshipOperator
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-_SEARCHED = (5_000, 20_000)  # fewest and most variants that columns are searched in
+_SEARCHED = (5_000, 20_000)  # fewest and most of a sketch
 _PARTS = 4  # sums of products, one for each of so many equal parts of the variants
-_COLUMNS = 256  # of a block of genotypes, enough for products with blocks of a few hundred rows
+_COLUMNS = (256, 4096)  # of a block of genotypes, enough for products with a few hundred rows
+_BLOCK_ITEMS = 2**24  # of a block, if that is no more columns
+_STRIP = 512  # rows that are multiplied by the columns of all levels together
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,54 +66,113 @@ class GenotypeBlocks:
         """The blocks of disjoint nodes as arrays.
 
         Cost: one pass over the genotypes, and m operations for each number of the blocks; memory is
-        twice that of the blocks.
+        five times that of the blocks.
         """
-        arrays = [np.zeros((node.size, node.size), order="F") for node in nodes]
-        every = range(len(nodes))
+        result = [np.zeros((node.size, node.size), order="F") for node in nodes]
 
-        def add(f: NDArray[Any], at: int) -> None:
-            rows = f[nodes[at].start : nodes[at].stop]
-            arrays[at] += rows @ rows.T
+        def of_part(part: slice) -> list[FloatArray]:
+            arrays = [np.zeros((node.size, node.size), order="F") for node in nodes]
+            for f in self._blocks(part):
+                for node, total in zip(nodes, arrays, strict=True):
+                    rows = f[node.start : node.stop]
+                    total += rows @ rows.T
+            return arrays
 
-        work = np.empty((_COLUMNS, self._width), np.float32)
         with _workers(self.threads) as pool:
-            for part in blocks_of(0, self.columns.n_columns, _COLUMNS):
-                f = self._block(part, work)
-                list(pool.map(lambda at, f=f: add(f, at), every))
-        return arrays
-
-    def matmul(self, nodes: Sequence[Node], x: FloatArray) -> FloatArray:
-        """The rows of each of the disjoint nodes of x (n, k) times its block, 0 elsewhere.
-
-        Cost: one pass over the genotypes and 4 m k operations for each row of the nodes.
-        """
-        single = x.astype(np.float32)
-        rows = [slice(node.start, node.stop) for node in nodes]
-
-        def product(part: slice) -> NDArray[np.float32]:
-            total = np.zeros(x.shape, np.float32)
-            work = np.empty((_COLUMNS, self._width), np.float32)
-            for at in blocks_of(part.start, part.stop, _COLUMNS):
-                f = self._block(at, work)
-                for own in rows:
-                    total[own] += f[own] @ (f[own].T @ single[own])
-            return total
-
-        borders = np.linspace(0, self.columns.n_columns, _PARTS + 1).astype(np.intp)
-        parts = [slice(int(start), int(stop)) for start, stop in pairwise(borders)]
-        result = np.zeros(x.shape)
-        with _workers(self.threads) as pool:
-            for total in pool.map(product, parts):
-                result += total
+            for arrays in pool.map(of_part, self._parts()):
+                for total, array in zip(result, arrays, strict=True):
+                    total += array
         return result
 
-    @property
-    def _width(self) -> int:
-        """Numbers of a decoded variant, some of them beyond the last sample."""
-        return -(-self.n // 4) * 4
+    def product(self, nodes: Sequence[Node]) -> Product:
+        """What takes the rows of each of the disjoint nodes of x (n, k) times its block, else 0.
 
-    def _block(self, part: slice, work: NDArray[Any]) -> NDArray[Any]:
-        return self.columns.block(part, np.float32, out=work)
+        Cost: the genotypes of the nodes are packed anew, n m / 2 bytes; a product is 4 m k
+        operations for each row of the nodes, by look-up for packed genotypes.
+        """
+        size = tile_size(self.columns.n_columns)
+        stretches = list(blocks_of(0, self.columns.n_columns, size))
+
+        def restricted(at: slice) -> list[ColumnTile]:
+            tiles = self.columns.tiles(at.start, at.stop, np.float32)
+            return [_restricted(tile, node) for _, tile in tiles for node in nodes]
+
+        with _workers(self.threads) as pool:
+            tiles = list(pool.map(restricted, stretches))
+
+        def of_stretch(x: FloatArray, number: int) -> FloatArray:
+            result = np.zeros(x.shape)
+            for node, tile in zip(nodes, tiles[number], strict=True):
+                own = x[node.start : node.stop]
+                work = padded(own, node.size, np.float32)
+                inner = tile.inner(work, work.sum(axis=0, dtype=np.float64))
+                product = tile.outer(inner)[: node.size, : own.shape[1]]
+                result[node.start : node.stop] = product
+            return result
+
+        def multiply(x: FloatArray) -> FloatArray:
+            result = np.zeros(x.shape)
+            with _workers(self.threads) as pool:
+                for part in pool.map(partial(of_stretch, x), range(len(stretches))):
+                    result += part
+            return result
+
+        return multiply
+
+    def energies(self, columns: Mapping[Node, FloatArray]) -> dict[Node, FloatArray]:
+        """U'KU, (r, r), of the columns U (s, r) of each node; nodes may overlap.
+
+        Cost: one pass over the genotypes and 2 m operations for each number of the columns.
+        """
+        strips = _strips(columns, self.n)
+        size = {node: u.shape[1] for node, u in columns.items()}
+
+        def of_part(part: slice) -> dict[Node, FloatArray]:
+            total = {node: np.zeros((r, r)) for node, r in size.items()}
+            for f in self._blocks(part):
+                inner = {node: np.zeros((f.shape[1], r), np.float32) for node, r in size.items()}
+                for strip in strips:
+                    product = f[strip.rows].T @ strip.columns
+                    for node, own in strip.places:
+                        inner[node] += product[:, own]
+                for node, image in inner.items():
+                    total[node] += image.T @ image
+            return total
+
+        result = {node: np.zeros((r, r)) for node, r in size.items()}
+        with _workers(self.threads) as pool:
+            for total in pool.map(of_part, self._parts()):
+                for node, energy in total.items():
+                    result[node] += energy
+        return result
+
+    def of_variants(self, index: IndexArray) -> "GenotypeBlocks":
+        """What some of the variants add to the blocks."""
+        return replace(self, columns=self.columns.take(index))
+
+    def thinned(self, terms: int) -> "GenotypeBlocks":
+        """Blocks of at least so many variants, spread over the genome, scaled as all of them are.
+
+        Cost: reading those variants, and n m / 4 bytes for packed genotypes.
+        """
+        if terms >= self.columns.n_columns:
+            return self
+        index = spread_over(np.arange(self.columns.n_columns), terms, seed=0)
+        factor = float(np.sqrt(self.columns.n_columns / terms))
+        return replace(self, columns=self.columns.rescaled(factor).take(index))
+
+    def _parts(self) -> list[slice]:
+        """Equal parts of the variants, the same on any number of threads."""
+        borders = np.linspace(0, self.columns.n_columns, _PARTS + 1).astype(np.intp)
+        return [slice(int(start), int(stop)) for start, stop in pairwise(borders)]
+
+    def _blocks(self, part: slice) -> Iterator[NDArray[np.float32]]:
+        """Decoded columns (n, b), each block overwritten by the next."""
+        fewest, most = _COLUMNS
+        size = int(np.clip(_BLOCK_ITEMS // self.n, fewest, most))
+        work = np.empty((min(size, part.stop - part.start), -(-self.n // 4) * 4), np.float32)
+        for at in blocks_of(part.start, part.stop, size):
+            yield self.columns.block(at, np.float32, out=work)
 
 
 def genotype_blocks(
@@ -141,7 +214,8 @@ def genotype_blocks(
     factor = float(np.sqrt(operator.n / trace))
     rows = operator.rows[order]
     if isinstance(columns, PackedColumns):
-        return GenotypeBlocks(columns.rescaled(factor).packed_anew(index, rows), operator.threads)
+        anew = _packed_anew(columns.rescaled(factor), index, rows, operator.threads)
+        return GenotypeBlocks(anew, operator.threads)
     if isinstance(columns, SourceColumns):
         chosen = columns.take(index).rescaled(factor)
         return GenotypeBlocks(
@@ -149,6 +223,19 @@ def genotype_blocks(
             operator.threads,
         )
     raise TypeError(f"cannot bring {columns!r} into an order")
+
+
+def _packed_anew(
+    columns: PackedColumns, index: IndexArray, rows: IndexArray, threads: int
+) -> PackedColumns:
+    """Some of the columns and rows, stretches of columns at the same time."""
+    stretches = np.array_split(index, max(1, min(4 * threads, len(index))))
+    with _workers(threads) as pool:
+        parts = list(pool.map(lambda part: columns.packed_anew(part, rows).genotypes, stretches))
+    packed = np.concatenate([part.packed[:] for part in parts])
+    return PackedColumns(
+        PackedGenotypes(packed, len(rows)), np.arange(len(index)), columns.scaling.take(index)
+    )
 
 
 def blocks_and_sketch(
@@ -170,6 +257,50 @@ def blocks_and_sketch(
     blocks = genotype_blocks(operator, order, count=2 * count, without=without, seed=seed)
     sketch = genotype_blocks(operator, order, count=count, without=without, seed=seed + 1)
     return blocks, sketch
+
+
+@dataclass(frozen=True, eq=False)
+class _Strip:
+    """Some rows and the columns of all nodes that have any there, zeros where a node ends.
+
+    ``places`` are the columns of each node.
+    """
+
+    rows: slice
+    columns: NDArray[np.float32]
+    places: tuple[tuple[Node, slice], ...]
+
+
+def _strips(columns: Mapping[Node, FloatArray], n: int) -> list[_Strip]:
+    """Strips of a few hundred rows, so that the columns of all levels are multiplied together."""
+    strips = []
+    for rows in blocks_of(0, n, _STRIP):
+        here = [
+            (node, u)
+            for node, u in columns.items()
+            if node.start < rows.stop and rows.start < node.stop
+        ]
+        ends = np.cumsum([0, *(u.shape[1] for _, u in here)])
+        array = np.zeros((rows.stop - rows.start, int(ends[-1])), np.float32)
+        places = []
+        for (node, u), start, stop in zip(here, ends, ends[1:], strict=False):
+            first, last = max(node.start, rows.start), min(node.stop, rows.stop)
+            array[first - rows.start : last - rows.start, start:stop] = u[
+                first - node.start : last - node.start
+            ]
+            places.append((node, slice(int(start), int(stop))))
+        strips.append(_Strip(rows, array, tuple(places)))
+    return strips
+
+
+def _restricted(tile: ColumnTile, node: Node) -> ColumnTile:
+    """A tile with the rows of a node alone."""
+    if isinstance(tile, PackedTile):
+        samples = np.arange(node.start, node.stop)
+        return PackedTile(tile_of_samples(tile.genotypes, samples), tile.scaling)
+    if isinstance(tile, DenseTile):
+        return DenseTile(tile.f[node.start : node.stop])
+    raise TypeError(f"cannot take some rows of {tile!r}")
 
 
 def spread_over(index: IndexArray, count: int, seed: int) -> IndexArray:

@@ -27,6 +27,9 @@ EXACT = "exact matrix"
 PRODUCTS = "exact model, by products with the genotypes"
 """The same where the exact model was solved for without its matrix."""
 
+ESTIMATED = "estimated with random vectors and exact products"
+"""The same where the divergence was measured without the matrix."""
+
 _ROUNDING = 1e-9
 _TESTS = {"wald": "Wald", "score": "score", "lrt": "likelihood-ratio"}
 
@@ -248,7 +251,10 @@ def _certificate(certificate: Mapping[str, Any], budget: Mapping[str, Any] | Non
     if scan is not None and scan > max(certificate["kl"], _ROUNDING):
         lines.append(f"KL divergence at most {real(scan)} where variants are tested")
     if "neg_log_10_p_error_max" in certificate:
-        lines.append(_bound(certificate["neg_log_10_p_error_max"], budget or {}))
+        finer = "raise --rank" if (budget or {}).get("rank") is not None else "lower --kl-tolerance"
+        if certificate["kl_how"] == ESTIMATED:
+            finer = "use --mode exact"
+        lines.append(_bound(certificate["neg_log_10_p_error_max"], finer))
     if certificate.get("h2_exact") is not None:
         lines.append(
             f"h2 of the exact model {certificate['h2_exact']:.4f}, "
@@ -308,8 +314,7 @@ def _divergence(certificate: Mapping[str, Any]) -> str:
     return f"KL divergence {real(kl)} (95 % interval {real(low)} to {real(high)})"
 
 
-def _bound(log_p_error: float | None, budget: Mapping[str, Any]) -> str:
-    finer = "raise --rank" if budget.get("rank") is not None else "lower --kl-tolerance"
+def _bound(log_p_error: float | None, finer: str) -> str:
     if log_p_error is None:
         return f"too coarse to bound a single test; {finer} for that"
     if log_p_error > 1:

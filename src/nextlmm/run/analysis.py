@@ -12,6 +12,7 @@ from nextlmm.lmm.null import NullModel
 from nextlmm.output.schema import result_table
 from nextlmm.progress import Progress, Silent
 from nextlmm.run.columns import ScanColumns
+from nextlmm.run.compressed.find import find_compressed, is_compressed_by_products
 from nextlmm.run.dense import find_densely
 from nextlmm.run.exact.find import find_by_products
 from nextlmm.run.exact.route import plan_for, with_plan
@@ -80,6 +81,8 @@ def analyse(
 
 def _find(problem: Problem, model: Model, listener: Progress, stopwatch: Stopwatch) -> Findings:
     """Null model and tests by the route that the mode, or the plan of exact mode, asks for."""
+    if is_compressed_by_products(problem, model):
+        return find_compressed(problem, model, listener, stopwatch)
     if model.mode != "exact":
         return find_densely(problem, model, listener, stopwatch)
     plan = plan_for(problem, model)

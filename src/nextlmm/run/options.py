@@ -122,8 +122,9 @@ class GwasOptions:
         Weight of a variant in the relationship matrix: standardized divides by its standard
         deviation, centered does not.
     kl_tolerance
-        In hodlr mode, largest KL divergence from the exact model that the compression may cost. 0.1
-        unless --rank is given.
+        In hodlr mode, largest KL divergence from the exact model that the compression may cost.
+        Below 2,000 samples it is met, by exact blocks if need be, and 0.1 unless --rank is given;
+        from there on a run says whether the compression meets it.
     rank
         In hodlr mode, largest number of columns kept for each pair of compressed blocks, which
         bounds the rank of what lies between the two. Alone it is used at every level; with

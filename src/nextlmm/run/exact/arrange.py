@@ -9,7 +9,7 @@ import numpy as np
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.cohort.relatives import Parents, RelatedPairs, SampleOrder
 from nextlmm.genotype.tables import IndexArray
-from nextlmm.linalg.hodlr import HodlrFactor
+from nextlmm.linalg.hierarchy import HierarchicalFactor
 from nextlmm.linalg.hodlr_levels import (
     COMPONENTS,
     COMPONENTS_AND_BLOCKS,
@@ -71,7 +71,7 @@ class Arrangement:
     audit: Audit
     is_large: bool = False
 
-    def factor(self, h2: float) -> HodlrFactor:
+    def factor(self, h2: float) -> HierarchicalFactor:
         """A hierarchical square root of about Sigma(h2)."""
         return hodlr_factor(
             self.blocks, self.tree, weight=h2, ranks=RANKS[self.way], seed=self.audit.seed
@@ -99,7 +99,7 @@ class Arrangement:
 
     def _predictor(
         self, h2: float, ranks: Ranks, without: Collection[int] | IndexArray
-    ) -> HodlrFactor:
+    ) -> HierarchicalFactor:
         blocks, sketch = blocks_and_sketch(
             self.operator,
             np.arange(self.problem.n),

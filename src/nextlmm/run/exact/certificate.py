@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nextlmm.linalg.covariance import CovarianceFactor
-from nextlmm.linalg.hodlr import MergedFactor, ranks_per_level
+from nextlmm.linalg.hierarchy import HierarchicalFactor
 from nextlmm.lmm.stochastic import StochasticFit
 from nextlmm.report.summary import PRODUCTS
 from nextlmm.run.certificate import largest_distance
@@ -60,9 +60,9 @@ def describe_products(
 
 
 def _ranks(factor: CovarianceFactor) -> list[dict[str, Any]]:
-    if not isinstance(factor, MergedFactor):
+    if not isinstance(factor, HierarchicalFactor):
         return []
-    return [asdict(level) for level in ranks_per_level(factor)]
+    return [asdict(level) for level in factor.levels()]
 
 
 def _sharp_bounds(lens: Lens) -> np.ndarray:

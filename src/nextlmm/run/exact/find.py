@@ -177,7 +177,7 @@ def _settings(
     arrangement: Arranged, model: Model, whole: StochasticFit
 ) -> Iterator[tuple[Setting, StochasticFit, str]]:
     """What is to be scanned together: everything, or one chromosome with an h2 of its own."""
-    groups = list(_groups(arrangement.problem, arrangement.operator, model))
+    groups = list(groups_of(arrangement.problem, arrangement.operator, model))
     if model.loco_h2 == "shared":
         yield _setting(arrangement, model, [group for group, _ in groups]), whole, ""
         return
@@ -186,7 +186,7 @@ def _settings(
         yield _setting(arrangement, model, [group]), fit, name
 
 
-def _groups(
+def groups_of(
     problem: Problem, operator: RelationshipOperator, model: Model
 ) -> Iterator[tuple[Group, str]]:
     """The variants of each chromosome and the name of it; one group without LOCO."""

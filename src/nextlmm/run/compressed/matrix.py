@@ -1,0 +1,122 @@
+"""The hierarchy of K and of K without a chromosome, summed over the genotypes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nextlmm.errors import NumericalError
+from nextlmm.linalg.covariance import Covariance, FloatArray
+from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy
+from nextlmm.linalg.hodlr_build import Budget
+from nextlmm.linalg.hodlr_levels import Effort, Ranks, build_hierarchy
+from nextlmm.linalg.tree import Node
+from nextlmm.relatedness.blocks import GenotypeBlocks, genotype_blocks
+from nextlmm.relatedness.operator import RelationshipOperator
+
+BUILD_WEIGHT = 0.5
+"""H2 at which the columns are found; they serve every other."""
+_OVERSAMPLED = 8
+
+
+@dataclass(frozen=True, eq=False)
+class HierarchicalCovariance(Covariance):
+    """K as its hierarchy at one weight stands for it: (W W' - (1 - weight) I) / weight."""
+
+    hierarchy: Hierarchy
+    weight: float = BUILD_WEIGHT
+
+    @property
+    def n(self) -> int:
+        """Number of rows of K."""
+        return self.hierarchy.root.size
+
+    def factor(self, weight: float) -> HierarchicalFactor:
+        """The factor of the same hierarchy at another weight."""
+        return self.hierarchy.factor(weight)
+
+    def matmul(self, x: FloatArray) -> FloatArray:
+        """K x."""
+        product = self._factor().matmul(x)
+        return np.asarray((product - (1.0 - self.weight) * x) / self.weight)
+
+    def diagonal(self) -> FloatArray:
+        """Diagonal of K."""
+        return np.asarray((self._factor().diagonal() - (1.0 - self.weight)) / self.weight)
+
+    def to_dense(self) -> FloatArray:
+        """K as an array; for tests and small matrices."""
+        return self.matmul(np.eye(self.n))
+
+    def _factor(self) -> HierarchicalFactor:
+        if self.weight <= 0.0:
+            raise NumericalError(
+                "a hierarchical matrix at weight 0 says nothing of K; expected a weight above 0"
+            )
+        return self.hierarchy.factor(self.weight)
+
+
+@dataclass(frozen=True, eq=False)
+class CompressedMatrix:
+    """K in tree order, compressed, from all of its variants.
+
+    ``blocks`` are scaled so that all variants together have mean diagonal 1.
+    """
+
+    operator: RelationshipOperator
+    blocks: GenotypeBlocks
+    hierarchy: Hierarchy
+
+    def without(self, chromosome: int) -> Hierarchy:
+        """The same columns for K without a chromosome, whose leaves and energies leave it out.
+
+        Cost: one pass over the variants of the chromosome, or over those of all others if it has
+        most of them, so that what is left is not the difference of two large numbers.
+        """
+        if chromosome < 0:
+            return self.hierarchy
+        traces = self.operator.traces
+        scale = traces.whole / float(traces.of(np.array([chromosome]))[0])
+        is_own = self.operator.label == chromosome
+        mostly = 2 * np.count_nonzero(is_own) > len(is_own)
+        part = self.blocks.of_variants(np.flatnonzero(~is_own if mostly else is_own))
+        nodes = [node for node, _ in self.hierarchy.leaves or ()]
+        leaves = dict(zip(nodes, part.leaves(nodes), strict=True))
+        energies = part.energies({found.node: found.columns for found in self.hierarchy.nodes})
+        if mostly:
+            return self.hierarchy.replaced(_times(leaves, scale), _times(energies, scale))
+        whole = dict(self.hierarchy.leaves or ())
+        kept = {found.node: found.energy for found in self.hierarchy.nodes}
+        return self.hierarchy.replaced(
+            {node: scale * (whole[node] - taken) for node, taken in leaves.items()},
+            {node: scale * (kept[node] - taken) for node, taken in energies.items()},
+        )
+
+
+def compress(
+    operator: RelationshipOperator, tree: Node, budget: Budget, *, seed: int
+) -> CompressedMatrix:
+    """Find the columns at h2 = 0.5 and measure them in all variants.
+
+    Cost: two passes over all variants for leaves and energies, and some ten over as many variants
+    as samples in search of columns.
+    """
+    blocks = genotype_blocks(operator, np.arange(operator.n), seed=seed)
+    ranks = ranks_for(budget)
+    return CompressedMatrix(
+        operator, blocks, build_hierarchy(blocks, tree, weight=BUILD_WEIGHT, ranks=ranks, seed=seed)
+    )
+
+
+def ranks_for(budget: Budget) -> Ranks:
+    """The columns of a budget: that rank everywhere, or the standard ones if there is none."""
+    if budget.rank is None:
+        return Ranks()
+    if budget.rank == 0:
+        return Ranks(root=None, inner=None)
+    steps = -(-(budget.rank + _OVERSAMPLED) // 32) + 1
+    effort = Effort(min(32, budget.rank + _OVERSAMPLED), steps, budget.rank)
+    return Ranks(root=effort, inner=effort, worth=0.0)
+
+
+def _times(of_nodes: dict[Node, FloatArray], scale: float) -> dict[Node, FloatArray]:
+    return {node: scale * values for node, values in of_nodes.items()}
