@@ -94,14 +94,22 @@ class Lanczos:
     operator : x (n, j) -> B x; exactly symmetric only to its own precision.
     start : (n, k); a column of zeros has the measure 0.
     left : (n, l), vectors whose products with every Lanczos vector are recorded.
+    dimension : of the space that the columns lie in, where it is known to be less than n: after so
+        many steps a column is exhausted, and what is left of it is rounding.
 
     Cost of a step: one product for each column, and O(n l) of memory traffic.
     """
 
     def __init__(
-        self, operator: Operator, start: FloatArray, left: FloatArray | None = None
+        self,
+        operator: Operator,
+        start: FloatArray,
+        left: FloatArray | None = None,
+        *,
+        dimension: int | None = None,
     ) -> None:
         self._operator = operator
+        self._most = len(start) if dimension is None else dimension
         self._left = np.empty((len(start), 0)) if left is None else left
         self._norm = np.sqrt(_dots(start, start))
         self._last = start / np.where(self._norm > 0.0, self._norm, 1.0)
@@ -156,7 +164,8 @@ class Lanczos:
         for i, j in enumerate(columns):
             self._main[j].append(float(main[i]))
             scale = max(map(abs, self._main[j] + self._off[j]))
-            size[i] = size[i] if size[i] > _EXHAUSTED * scale else 0.0
+            is_left = len(self._main[j]) < self._most and size[i] > _EXHAUSTED * scale
+            size[i] = size[i] if is_left else 0.0
             self._off[j].append(float(size[i]))
             self._recorded[j].append(along[:, i])
         self._before[:, columns] = q

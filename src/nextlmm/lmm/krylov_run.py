@@ -155,7 +155,7 @@ def first_run(
 ) -> FirstRun:
     """Everything in lock-step until it has converged, at ``h2`` or wherever likelihood is high."""
     start = np.hstack((space.left, space.components, space.probes(n_long, rng)))
-    process = Lanczos(space.operator, start, space.left)
+    process = Lanczos(space.operator, start, space.left, dimension=space.dimension)
     ends = np.cumsum([space.left.shape[1], space.components.shape[1]])
     columns = np.split(np.arange(start.shape[1]), ends)
     process.extend(np.arange(start.shape[1]), FIRST_STEPS)
@@ -185,7 +185,9 @@ def more_probes(
     rng: np.random.Generator,
 ) -> Probed:
     """More probes, the long ones converged in ``region``."""
-    process = Lanczos(space.operator, space.probes(n_long + n_short, rng))
+    process = Lanczos(
+        space.operator, space.probes(n_long + n_short, rng), dimension=space.dimension
+    )
     process.extend(np.arange(n_long + n_short), short_steps)
     active = np.arange(n_long)
     while active.size:
