@@ -32,6 +32,7 @@ from nextlmm.relatedness.columns import (
 )
 from nextlmm.relatedness.grm import Scaling
 from nextlmm.relatedness.traces import Traces, column_moments, traces_of
+from nextlmm.work import count
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -119,7 +120,10 @@ class RelationshipOperator(SymmetricOperator):
         block = x.reshape(self.n, -1)
         left = _left_out(left_out, block.shape[1], len(self.chromosomes))
         result = np.empty(block.shape)
+        genotypes = float(self.n) * self.n_variants
         for at in blocks_of(0, block.shape[1], _TOGETHER):
+            columns = block[:, at].shape[1]
+            count(operations=4.0 * genotypes * columns, genotypes=2.0 * genotypes)
             result[:, at] = self._product(block[:, at], left[at], dtype)
         return result.reshape(x.shape)
 

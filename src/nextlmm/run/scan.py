@@ -29,7 +29,7 @@ from nextlmm.run.columns import ScanColumns, joined, put_bound, replaced
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.solver import Fitted
-from nextlmm.run.variant_tile import in_threads, variant_form
+from nextlmm.run.variant_tile import count_forms, in_threads, variant_form
 
 _CHECKED_LOG_P = 3.0
 """Above this -log10 p the exact test is done as well, to bound the compressed one sharply."""
@@ -101,6 +101,8 @@ def _columns_by_forms(
     """
     lenses = (model.wald,) if model.tested is model.wald else (model.wald, model.tested)
     forms = [variant_form(_form(lens), np.float64) for lens in lenses]
+    for form in forms:
+        count_forms(form, problem.n, len(variants))
     py = [lens.factor.whiten_transposed(lens.trait.residual) for lens in lenses]
     vectors = np.column_stack([*py, model.design.basis])
 

@@ -13,6 +13,7 @@ from nextlmm.genotype.tile import GenotypeTile, padded
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.inverse_form import InverseForm
 from nextlmm.linalg.threads import one_thread
+from nextlmm.work import count
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -78,6 +79,12 @@ def variant_form(form: InverseForm, dtype: DTypeLike) -> VariantForm:
     for part in form.squares:
         panels += square_panels(part.start, part.vectors, part.weights, dtype)
     return VariantForm(form, panels)
+
+
+def count_forms(form: VariantForm, n: int, n_variants: int) -> None:
+    """Put the forms of so many variants of n samples on the account of the stage."""
+    numbers = sum(part.vectors.size for part in form.whole.squares)
+    count(operations=2.0 * numbers * n_variants, genotypes=float(n) * n_variants)
 
 
 def in_threads(

@@ -21,7 +21,7 @@ from nextlmm.progress import Progress
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.run.exact.system import uniform_system
 from nextlmm.run.problem import Problem
-from nextlmm.run.variant_tile import in_threads, variant_form
+from nextlmm.run.variant_tile import count_forms, in_threads, variant_form
 
 ROUNDING = 1e-6
 """Room in the bound of a solved x'Px whose residual is in double precision."""
@@ -68,6 +68,7 @@ def predicted_forms(
     """
     vectors = np.column_stack([py, design.basis])
     form = variant_form(factor.form, np.float32)
+    count_forms(form, problem.n, len(variants))
 
     def forms(block: IndexArray) -> Forms:
         tile = problem.tile(block)

@@ -21,12 +21,14 @@ LARGEST_DOUBLE = 3_000
 
 _TRIANGLES = 3  # of single precision that are held at a time beyond
 _POLISHED = 3.0  # n^3 operations of the factors that make h2 exact
-_SQUARES = 4  # (n, n) arrays that dense algebra holds at a time
-_SYRK, _CHOLESKY, _REFLECT, _TRIANGLE = 60e9, 30e9, 6e9, 45e9  # operations a second, one core
-_PRODUCT, _DECODE, _WHITEN = 30e9, 0.8e9, 15e9
-_ITERATIONS, _STEPS, _PROBES, _AUDITED, _AUDIT_STEPS = 12, 20, 34, 192, 6
-_BUILD_COLUMNS = 400  # through a tenth of the variants or more
-_FACTOR_COLUMNS = 512  # numbers of the factor for each sample
+_SQUARES = 6  # (n, n) arrays that dense algebra holds at a time, two of them of the inverse factor
+_INVERSE_BYTES = 8.0  # of an inverse factor in single precision, for each of n^2
+_SYRK, _CHOLESKY, _REFLECT, _FORMS = 40e9, 20e9, 6e9, 55e9  # operations a second, one core
+_PRODUCT, _DECODE, _PREDICT = 100e9, 0.8e9, 60e9
+_ITERATIONS, _STEPS, _PROBES, _AUDITED, _AUDIT_STEPS = 12, 12, 36, 96, 5
+_ORDER_COLUMNS = 100  # in search of components
+_BUILD_SECONDS = 1.5e-3  # of three hierarchical factors, for each sample
+_FACTOR_COLUMNS = 128  # numbers of the factor for each sample
 _PROGRAM = 1.6e8  # bytes of the program itself
 _WORK_COLUMNS = 2048  # of all arrays of a block solve, for each sample
 
@@ -75,7 +77,7 @@ class Plan:
 
 
 def dense_cost(size: Size) -> Cost:
-    """Of dense algebra: the matrix and its parts, one Cholesky factor for each chromosome."""
+    """Of dense algebra: the matrix and its parts, one inverse factor for each chromosome."""
     n, square = float(size.n), float(size.n) ** 2
     passes = 2.0 if size.chromosomes > 1 else 1.0
     factors = size.chromosomes * size.heritabilities
@@ -84,13 +86,13 @@ def dense_cost(size: Size) -> Cost:
     seconds = (
         passes * square * size.related / (speed * _SYRK)
         + passes * n * size.related / _DECODE
-        + factors * square * n / 3.0 / (speed * _CHOLESKY)
-        + size.heritabilities * square * size.tested / (speed * _TRIANGLE)
+        + factors * square * n * 2.0 / 3.0 / (speed * _CHOLESKY)
+        + size.heritabilities * square * size.tested / (speed * _FORMS)
     )
     if single:
         products = product_cost(replace(size, tested=0))
         polished = _POLISHED * square * n / (speed * _CHOLESKY)
-        packed = 4.0 * _TRIANGLES * square / 2.0
+        packed = (4.0 * _TRIANGLES / 2.0 + _INVERSE_BYTES) * square
         return Cost(seconds + products.seconds / 2.0 + polished, packed + products.n_bytes)
     return Cost(seconds + 4.0 / 3.0 * square * n / _REFLECT, _PROGRAM + 8.0 * _SQUARES * square)
 
@@ -99,12 +101,11 @@ def product_cost(size: Size) -> Cost:
     """Of products with the genotypes: h2, factor, one solve per chromosome, audit, prediction."""
     genotypes = float(size.n) * size.related
     solved = _ITERATIONS * size.chromosomes + _AUDIT_STEPS * _AUDITED
-    columns = _STEPS * _PROBES + _BUILD_COLUMNS + size.heritabilities * solved
-    passes = _STEPS + size.heritabilities * (_ITERATIONS + _AUDIT_STEPS)
+    columns = _STEPS * _PROBES + _ORDER_COLUMNS + size.heritabilities * solved
     predicted = size.heritabilities * float(size.n) * size.tested * 2.0 * _FACTOR_COLUMNS
-    seconds = 4.0 * genotypes * columns / _PRODUCT + passes * genotypes / _DECODE
-    n_bytes = _PROGRAM + genotypes / 4.0 + 8.0 * size.n * (_FACTOR_COLUMNS + _WORK_COLUMNS)
-    return Cost(seconds + predicted / _WHITEN, n_bytes)
+    seconds = 4.0 * genotypes * columns / _PRODUCT + _BUILD_SECONDS * size.n
+    n_bytes = _PROGRAM + genotypes / 2.0 + 8.0 * size.n * (_FACTOR_COLUMNS + _WORK_COLUMNS)
+    return Cost(seconds + predicted / _PREDICT, n_bytes)
 
 
 def make_plan(
