@@ -21,9 +21,9 @@ import numpy as np
 from cohort import Cohort, simulate
 from measure import measure
 from nextlmm.output.provenance import describe_machine
-from programs import Nextlmm, thread_environment
+from peers import nextlmm
+from peers.contract import Job, find, thread_environment
 
-SEED = 3
 SIZES = (2_500, 5_000, 10_000, 20_000)
 VARIANTS = (10_000, 20_000, 40_000)
 QUICK_SIZES, QUICK_VARIANTS = (120, 240), (300, 600)
@@ -85,20 +85,21 @@ def _rows(arguments: argparse.Namespace) -> Iterator[Row]:
     pairs = [START_UP, *((n, fixed_m) for n in sizes), *((fixed_n, m) for m in variants)]
     for n, m in dict.fromkeys(pairs):
         with TemporaryDirectory() as scratch:
-            cohort = simulate(n, m, Path(scratch), seed=SEED)
+            cohort = simulate("mixture", n, m, Path(scratch))
             for route in arguments.routes:
                 if route != "dense" or n <= LARGEST_DENSE:
                     yield _run(cohort, route, arguments.threads) | {"n": n, "m": m}
 
 
 def _run(cohort: Cohort, route: str, threads: int) -> Row:
-    program = Nextlmm(route, ("--route", route, "--no-plots"))
+    executable = find(nextlmm.EXECUTABLES) or nextlmm.EXECUTABLES[0]
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        (command,) = program.commands(cohort, folder, threads)
+        job = Job(executable, cohort, folder, threads)
+        command = nextlmm.command(job, "--route", route, *nextlmm.PLAIN)
         cost = measure(command, environment=thread_environment(threads))
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    facts = document["traits"][cohort.trait]
+    facts = document["traits"][job.trait]
     certificate = facts["certificate"]
     plan = certificate["plan"]
     row = {"route": route, "predicted_s": plan["predicted_seconds"], "h2": facts["h2"]}

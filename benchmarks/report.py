@@ -1,168 +1,167 @@
-"""Medians, ratios and growth rates of a run of the suite, as Markdown."""
+"""Medians, ratios, accuracy and growth rates of the runs of the suite, as Markdown."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
-START_UP = "start-up"
-SIMULATED = "simulated"
+OURS = "nextlmm"
 COSTS = {"wall_s": "time", "cpu_s": "processor time", "peak_bytes": "peak memory"}
 MIB = 2**20
-BYTES_PER_ENTRY = 8
-FEWEST_SIZES = 4
+COLUMNS = (
+    "program",
+    "runs",
+    "time, s",
+    "fastest to slowest",
+    "processor time, s",
+    "cores busy",
+    "peak memory, MiB",
+    "time over nextlmm's",
+    "compared with",
+    "largest, rms difference of -log10 p",
+    "largest relative difference of chi2",
+    "lambda GC (exact)",
+)
 
-FloatArray = NDArray[np.float64]
+Row = Mapping[str, Any]
+Size = tuple[str, int, int, int]  # kind, samples, variants, threads
 
 
-def markdown(rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], *, smoke: bool) -> str:
+def latest(rows: Iterable[Row]) -> list[Row]:
+    """The rows of the version of each program that ran last."""
+    rows = list(rows)
+    version = {row["way"]: row["version"] for row in rows}
+    return [row for row in rows if row["version"] == version[row["way"]]]
+
+
+def by_size(rows: Iterable[Row]) -> dict[Size, dict[str, list[Row]]]:
+    """The rows of each cohort and number of threads, and of each program on it."""
+    found: dict[Size, dict[str, list[Row]]] = {}
+    for row in rows:
+        size = (row["kind"], row["n"], row["m"], row["threads"])
+        found.setdefault(size, {}).setdefault(row["way"], []).append(row)
+    return dict(sorted(found.items()))
+
+
+def typical(rows: Iterable[Row], cost: str) -> float | None:
+    """The median of a cost over the runs that came to an end."""
+    values = [row[cost] for row in rows if row["outcome"] == "done"]
+    return median(values) if values else None
+
+
+def markdown(rows: Sequence[Row], *, smoke: bool) -> str:
     """The report; ``smoke`` says that the figures mean nothing."""
-    medians = _medians(rows)
-    lines = ["# nextlmm against GEMMA", ""]
+    rows = latest(rows)
+    sizes = by_size(rows)
+    lines = ["# nextlmm and its peers", ""]
     if smoke:
         lines += ["A smoke run on tiny cohorts: its figures show that the suite runs, no more.", ""]
-    lines += [*_setting(rows, machine), ""]
-    for (task,), part in medians.group_by("task", maintain_order=True):
-        lines += [f"## {_title(str(task), part)}", "", *_costs(part), ""]
-    lines += ["## Growth with the number of samples", "", *_growth(medians), ""]
-    lines += ["### Memory", "", *_memory(medians)]
+    lines += [*_setting(rows), ""]
+    for (kind, n, m, threads), ways in sizes.items():
+        lines += [f"## {kind}: {n:,} samples, {m:,} variants, {threads} threads", ""]
+        lines += [*_costs(ways), "", *_traits(ways)]
+    lines += ["## Growth with the number of samples", "", *_growth(sizes)]
     return "\n".join(lines) + "\n"
 
 
-def shortcomings(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def shortcomings(rows: Iterable[Row]) -> list[str]:
     """One sentence for every program and cohort whose results are not what they should be."""
     found: dict[str, None] = {}  # a set that keeps its order
-    for row in rows:
-        where = f"{row['task']}: {row['program']} against {row['reference']}"
-        if row["unmatched"]:
-            found[f"{where}: {row['unmatched']} variants were tested by one of them only"] = None
-        if row["same_model"] and row["beyond_tolerance"]:
-            found[f"{where}: {row['beyond_tolerance']} values of -log10 p differ"] = None
+    for row in latest(rows):
+        where = f"{row['kind']} {row['n']:,} x {row['m']:,}: {row['way']}"
+        agreement = row["agreement"]
+        if row["outcome"] == "failed":
+            found[f"{where} failed: {' '.join(row['reason'].split())[:200]}"] = None
+        if agreement and row["same_model"] and agreement["beyond_tolerance"]:
+            many = agreement["beyond_tolerance"]
+            found[f"{where} against {row['model']}: {many} values of -log10 p differ"] = None
     return list(found)
 
 
-def _medians(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """One row per task and program, in the order of the runs."""
-    columns = ("task", "program", "n", "m", "reference", "largest_difference", *COSTS)
-    table = pl.DataFrame(
-        [[row[name] for name in columns] for row in rows],
-        schema=list(columns),
-        orient="row",
-        infer_schema_length=None,
-    )
-    return table.group_by("task", "program", maintain_order=True).agg(
-        pl.col("n", "m", "reference").first(),
-        pl.col("largest_difference").max(),
-        pl.len().alias("rounds"),
-        pl.col("wall_s").min().alias("fastest"),
-        pl.col("wall_s").max().alias("slowest"),
-        pl.col(*COSTS).median(),
-    )
-
-
-def _setting(rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> Iterator[str]:
-    versions = {row["program"].split()[0]: row["version"] for row in rows}
+def _setting(rows: Sequence[Row]) -> Iterator[str]:
+    versions = {row["program"]: row["version"] for row in rows}
     yield f"- {', '.join(f'{name} {version}' for name, version in versions.items())}"
-    memory = machine["memory_bytes"]
-    yield (
-        f"- {machine['processor']}, {machine['cores']} cores"
-        + (f", {memory / 2**30:.0f} GiB" if memory else "")
-        + f", {machine['system']}"
-    )
-    yield f"- threads of each program: {rows[0]['threads']}"
+    for processor, cores, memory, system in dict.fromkeys(
+        (row["processor"], row["cores"], row["memory_bytes"], row["system"]) for row in rows
+    ):
+        size = f", {memory / 2**30:.0f} GiB" if memory else ""
+        yield f"- {processor}, {cores} cores{size}, {system}"
 
 
-def _title(task: str, part: pl.DataFrame) -> str:
-    n, m = part.row(0, named=True)["n"], part.row(0, named=True)["m"]
-    return f"{task}: {n:,} samples, {m:,} variants tested"
-
-
-def _costs(part: pl.DataFrame) -> Iterator[str]:
+def _costs(ways: Mapping[str, Sequence[Row]]) -> Iterator[str]:
     """A table of the programs on one cohort."""
-    yield from _header(
-        "program",
-        "rounds",
-        "time, s",
-        "fastest to slowest",
-        "processor time, s",
-        "cores busy",
-        "peak memory, MiB",
-        "times as fast as GEMMA",
-        "largest difference of -log10 p",
-    )
-    peer = part.filter(pl.col("program").str.starts_with("GEMMA"))["wall_s"]
-    for row in part.iter_rows(named=True):
+    yield from _header(*COLUMNS)
+    ours = typical(ways.get(OURS, ()), "wall_s")
+    for way, rows in ways.items():
+        done = [row for row in rows if row["outcome"] == "done"]
+        if not done:
+            yield _line(way, 0, _why_not(rows[-1]), *[""] * (len(COLUMNS) - 3))
+            continue
+        wall, cpu, peak = (median(row[cost] for row in done) for cost in COSTS)
+        walls = [row["wall_s"] for row in done]
         yield _line(
-            row["program"],
-            row["rounds"],
-            f"{row['wall_s']:.2f}",
-            f"{row['fastest']:.2f} to {row['slowest']:.2f}",
-            f"{row['cpu_s']:.2f}",
-            f"{row['cpu_s'] / row['wall_s']:.2f}",
-            f"{row['peak_bytes'] / MIB:.0f}",
-            f"{peer[0] / row['wall_s']:.2f}" if len(peer) else "",
-            _difference(row),
+            way,
+            len(done),
+            f"{wall:.2f}",
+            f"{min(walls):.2f} to {max(walls):.2f}",
+            f"{cpu:.2f}",
+            f"{cpu / wall:.2f}",
+            f"{peak / MIB:.0f}",
+            f"{wall / ours:.2f}" if ours else "",
+            *_accuracy(done[-1]),
         )
 
 
-def _difference(row: Mapping[str, Any]) -> str:
-    value = row["largest_difference"]
-    return "" if value is None else f"{value:.2g} from {row['reference']}"
+def _why_not(row: Row) -> str:
+    return "failed" if row["outcome"] == "failed" else str(row["reason"])
 
 
-def _above_start_up(medians: pl.DataFrame, program: str) -> pl.DataFrame:
-    """Sizes and costs on the simulated cohorts, less the costs of next to nothing."""
-    own = medians.filter(pl.col("program") == program)
-    start = own.filter(pl.col("task") == START_UP).row(0, named=True)
-    sizes = own.filter(pl.col("task").str.starts_with(SIMULATED))
-    return sizes.select("n", *COSTS).with_columns(pl.col(name) - start[name] for name in COSTS)
-
-
-def _growth(medians: pl.DataFrame) -> Iterator[str]:
-    programs = medians["program"].unique(maintain_order=True)
-    sizes = _above_start_up(medians, programs[0])["n"].to_list()
-    yield (
-        f"Exponents of n, fitted on logarithms to {', '.join(f'{n:,}' for n in sizes)} samples, of "
-        "the costs above those of the start-up cohort."
+def _accuracy(row: Row) -> tuple[str, str, str, str]:
+    found = row["agreement"]
+    if found is None:
+        return row["model"], "", "", ""
+    chi2 = found["max_relative_chi2"]
+    return (
+        row["model"],
+        f"{found['max_log_p']:.2g}, {found['rms_log_p']:.2g}",
+        "" if chi2 is None else f"{100 * chi2:.2g} %",
+        f"{found['lambda_gc']:.3f} ({found['exact_lambda_gc']:.3f})",
     )
-    if len(sizes) < FEWEST_SIZES:
-        yield f"Fewer than {FEWEST_SIZES} sizes: no claim can rest on these."
+
+
+def _traits(ways: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+    """What a further trait of the same samples costs."""
+    one = typical(ways.get(OURS, ()), "wall_s")
+    for way, rows in ways.items():
+        several = typical(rows, "wall_s")
+        traits = rows[-1].get("traits", 1)
+        if one and several and traits > 1:
+            yield f"{way}: {(several - one) / (traits - 1):.2f} s for every trait after the first."
+            yield ""
+
+
+def _growth(sizes: Mapping[Size, Mapping[str, Sequence[Row]]]) -> Iterator[str]:
+    """Exponents of n in the costs, fitted on logarithms."""
+    yield "Exponents of n, fitted on logarithms to the medians of the sizes at which a program ran."
     yield ""
-    yield from _header("program", *COSTS.values())
-    for program in programs:
-        costs = _above_start_up(medians, program)
-        yield _line(program, *(_exponent(costs, name) for name in COSTS))
-
-
-def _exponent(costs: pl.DataFrame, name: str) -> str:
-    """The exponent of n in a cost; nothing where start-up hides the cost."""
-    n, cost = costs["n"].to_numpy(), costs[name].to_numpy()
-    if len(n) < 2 or cost.min() <= 0:
-        return ""
-    return f"{np.polyfit(np.log(n), np.log(cost), 1)[0]:.2f}"
-
-
-def _memory(medians: pl.DataFrame) -> Iterator[str]:
-    """Peak memory by size, and how many n by n matrices it grows by."""
-    simulated = medians.filter(pl.col("task").str.starts_with(SIMULATED))
-    sizes = simulated["task"].unique(maintain_order=True)
-    yield "Peak memory in MiB, and the fit of a fixed part plus a number of n by n double matrices."
-    yield ""
-    yield from _header("program", *sizes, "fixed, MiB", "matrices")
-    for (program,), part in simulated.group_by("program", maintain_order=True):
-        peaks = part["peak_bytes"].to_numpy()
-        matrix = BYTES_PER_ENTRY * part["n"].to_numpy().astype(np.float64) ** 2
-        cells = [f"{peak / MIB:.0f}" for peak in peaks]
-        yield _line(program, *cells, *_fixed_and_matrices(matrix, peaks))
-
-
-def _fixed_and_matrices(matrix: FloatArray, peaks: FloatArray) -> tuple[str, str]:
-    if len(peaks) < FEWEST_SIZES:
-        return "", ""
-    matrices, fixed = np.polyfit(matrix, peaks, 1)
-    return f"{fixed / MIB:.0f}", f"{matrices:.1f}"
+    yield from _header("cohort", "program", "samples", *COSTS.values())
+    for kind, m, threads in dict.fromkeys((kind, m, t) for kind, _, m, t in sizes):
+        cohorts = {
+            n: ways for (k, n, *rest), ways in sizes.items() if [k, *rest] == [kind, m, threads]
+        }
+        for way in dict.fromkeys(way for ways in cohorts.values() for way in ways):
+            costs = {
+                n: [typical(ways[way], cost) for cost in COSTS]
+                for n, ways in cohorts.items()
+                if typical(ways.get(way, ()), "wall_s")
+            }
+            if len(costs) < 2:
+                continue
+            n = np.log(np.array(list(costs), dtype=float))
+            slopes = np.polyfit(n, np.log(np.array(list(costs.values()), dtype=float)), 1)[0]
+            samples = ", ".join(f"{size:,}" for size in costs)
+            yield _line(f"{kind}, {m:,} variants", way, samples, *(f"{s:.2f}" for s in slopes))
 
 
 def _header(*names: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ import pytest
 
 from nextlmm.errors import OutputError
 from nextlmm.genotype.bed import open_bed
-from nextlmm.genotype.bed_writer import write_plink
+from nextlmm.genotype.bed_writer import write_plink, write_plink_blocks
 
 from .examples import random_calls, sample_table, variant_table, write_bed
 
@@ -52,3 +52,31 @@ def test_write_plink__tables_must_fit(tmp_path):
 def test_write_plink__a_folder_that_is_not_there(tmp_path):
     with pytest.raises(OutputError, match=r"cannot write .*No such file"):
         write_plink(tmp_path / "no" / "g", np.zeros((1, 1)), sample_table(1), variant_table(1))
+
+
+def test_write_plink_blocks__equals_the_whole_at_once(tmp_path, rng):
+    calls = random_calls(rng, 7, 23)
+    whole = np.where(np.isnan(calls), -1, calls).astype(np.int8)
+    write_plink(tmp_path / "whole", calls, sample_table(7), variant_table(23))
+    blocks = np.split(whole, [5, 6, 20], axis=1)
+    write_plink_blocks(tmp_path / "blocks", iter(blocks), sample_table(7), variant_table(23))
+    assert np.isnan(calls).any()
+    for extension in ("bed", "bim", "fam"):
+        expected = (tmp_path / f"whole.{extension}").read_bytes()
+        assert (tmp_path / f"blocks.{extension}").read_bytes() == expected
+
+
+@pytest.mark.parametrize("value", [-2, 3])
+def test_write_plink_blocks__other_integers_are_refused(tmp_path, value):
+    blocks = [np.zeros((4, 3), dtype=np.int8), np.full((4, 2), value, dtype=np.int8)]
+    with pytest.raises(OutputError, match=f"sample 1 at variant 4 is {value},"):
+        write_plink_blocks(tmp_path / "g", blocks, sample_table(4), variant_table(5))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("shapes", [[(3, 2)], [(3, 2), (3, 2)], [(2, 3)]])
+def test_write_plink_blocks__tables_must_fit(tmp_path, shapes):
+    blocks = [np.zeros(shape, dtype=np.int8) for shape in shapes]
+    with pytest.raises(OutputError, match="3 samples and 3 variants"):
+        write_plink_blocks(tmp_path / "g", blocks, sample_table(3), variant_table(3))
+    assert list(tmp_path.iterdir()) == []

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,29 +14,41 @@ from nextlmm.genotype.tables import SampleTable, VariantTable
 
 BED_MAGIC = b"\x6c\x1b\x01"
 _VARIANTS_PER_BLOCK = 1024
-# The two bits that stand for 0, 1 and 2 copies of the effect allele and for a missing call.
+MISSING_CALL = -1  # where dosages are integers, which have no NaN
+# The two bits that stand for 0, 1 and 2 copies of the effect allele, and last for a missing call.
 _CODE_OF_COPIES = np.array([0b11, 0b10, 0b00, 0b01], dtype=np.uint8)
-_MISSING = 3
+
+
+def _calls(dosages: NDArray[Any], first_variant: int) -> NDArray[np.int8]:
+    """The copies of a block (n, b) as integers, ``MISSING_CALL`` for a missing one."""
+    if np.issubdtype(dosages.dtype, np.integer):
+        calls = dosages
+        valid = (dosages >= MISSING_CALL) & (dosages <= 2)
+    else:
+        missing = np.isnan(dosages)
+        calls = np.where(missing, MISSING_CALL, dosages)
+        valid = missing | (dosages == 0) | (dosages == 1) | (dosages == 2)
+    if not valid.all():
+        variant, sample = np.argwhere(~valid.T)[0]
+        raise OutputError(
+            f"the genotype of sample {sample + 1} at variant {first_variant + variant + 1} is "
+            f"{dosages[sample, variant]:g}, which a .bed file cannot hold; expected 0, 1 or 2 "
+            "copies of the effect allele, or a missing call"
+        )
+    return calls.astype(np.int8, copy=False)
 
 
 def _pack(dosages: NDArray[np.generic], first_variant: int) -> NDArray[np.uint8]:
     """Two bits a genotype, (b, ceil(n/4)) bytes, from a block of dosages (n, b)."""
     n_samples, n_variants = dosages.shape
-    values = np.asarray(dosages.T, dtype=np.float64)
-    missing = np.isnan(values)
-    valid = missing | (values == 0) | (values == 1) | (values == 2)
-    if not valid.all():
-        variant, sample = np.argwhere(~valid)[0]
-        raise OutputError(
-            f"the genotype of sample {sample + 1} at variant {first_variant + variant + 1} is "
-            f"{values[variant, sample]:g}, which a .bed file cannot hold; expected 0, 1 or 2 "
-            "copies of the effect allele, or NaN for a missing call"
-        )
+    calls = _calls(dosages, first_variant)
     # Bits beyond the last sample are zero, as PLINK leaves them.
     codes = np.zeros((n_variants, -(-n_samples // 4) * 4), dtype=np.uint8)
-    codes[:, :n_samples] = _CODE_OF_COPIES[np.where(missing, _MISSING, values).astype(np.intp)]
-    quads = codes.reshape(n_variants, -1, 4) << np.array([0, 2, 4, 6], dtype=np.uint8)
-    return np.asarray(np.bitwise_or.reduce(quads, axis=2), dtype=np.uint8)
+    codes[:, :n_samples] = _CODE_OF_COPIES[calls.T]
+    packed = codes[:, ::4].copy()
+    for place in range(1, 4):
+        packed |= codes[:, place::4] << np.uint8(2 * place)
+    return packed
 
 
 def write_plink(
@@ -51,7 +65,8 @@ def write_plink(
     Parameters
     ----------
     prefix : path without extension.
-    dosages : (n, m) copies of the effect allele: 0, 1, 2, or NaN for a missing call.
+    dosages : (n, m) copies of the effect allele: 0, 1, 2, or NaN for a missing call; where they are
+        integers, -1 for a missing call.
     samples : the n rows.
     variants : the m columns.
 
@@ -62,20 +77,43 @@ def write_plink(
 
     Cost: O(n m), temporaries bounded by a block of 1,024 variants.
     """
-    expected = (len(samples), len(variants))
-    if dosages.shape != expected:
-        raise OutputError(
-            f"cannot write {prefix}: the dosages have shape {dosages.shape}, the tables list "
-            f"{expected[0]} samples and {expected[1]} variants; they must agree"
-        )
+    starts = range(0, dosages.shape[1], _VARIANTS_PER_BLOCK)
+    blocks = (dosages[:, start : start + _VARIANTS_PER_BLOCK] for start in starts)
+    _check_shape(prefix, dosages.shape, samples, variants)
+    write_plink_blocks(prefix, blocks, samples, variants)
+
+
+def write_plink_blocks(
+    prefix: str | os.PathLike[str],
+    blocks: Iterable[NDArray[np.generic]],
+    samples: SampleTable,
+    variants: VariantTable,
+) -> None:
+    """Write what does not fit into memory: as `write_plink`, from consecutive blocks of variants.
+
+    Parameters
+    ----------
+    blocks : dosages (n, b) as `write_plink` takes them, m variants in all; each is asked for when
+        the one before it is written.
+
+    Raises
+    ------
+    OutputError
+        As `write_plink`.
+
+    Cost: O(n m), temporaries of some bytes for each genotype of a block.
+    """
     targets = [Path(f"{os.fspath(prefix)}.{extension}") for extension in ("bed", "bim", "fam")]
     partial = [target.with_name(target.name + ".partial") for target in targets]
     try:
         with partial[0].open("wb") as bed:
             bed.write(BED_MAGIC)
-            for start in range(0, len(variants), _VARIANTS_PER_BLOCK):
-                block = dosages[:, start : start + _VARIANTS_PER_BLOCK]
-                bed.write(_pack(block, start).tobytes())
+            written = 0
+            for block in blocks:
+                _check_shape(prefix, (len(block), len(variants)), samples, variants)
+                bed.write(_pack(block, written).tobytes())
+                written += block.shape[1]
+        _check_shape(prefix, (len(samples), written), samples, variants)
         _write_lines(partial[1], _bim_lines(variants))
         _write_lines(partial[2], _fam_lines(samples))
         for source, target in zip(partial, targets, strict=True):
@@ -89,6 +127,20 @@ def write_plink(
         for leftover in partial:
             with contextlib.suppress(OSError):
                 leftover.unlink()
+
+
+def _check_shape(
+    prefix: str | os.PathLike[str],
+    shape: tuple[int, ...],
+    samples: SampleTable,
+    variants: VariantTable,
+) -> None:
+    expected = (len(samples), len(variants))
+    if shape != expected:
+        raise OutputError(
+            f"cannot write {prefix}: the dosages have shape {shape}, the tables list "
+            f"{expected[0]} samples and {expected[1]} variants; they must agree"
+        )
 
 
 def _bim_lines(variants: VariantTable) -> list[str]:
