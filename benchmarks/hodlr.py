@@ -41,7 +41,6 @@ from nextlmm.run.exact.plan import Cost, Plan
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem, Relating, make_problem
 
-SEED = 3
 SIZES, QUICK_SIZES = (2_000, 5_000, 10_000, 20_000), (120, 240)
 VARIANTS, QUICK_VARIANTS = 20_000, 300
 OTHER_H2, COLUMNS_SOLVED, REPEATS = 0.3, 32, 3
@@ -63,7 +62,7 @@ def main() -> int:
     ):
         for n in arguments.sizes:
             with TemporaryDirectory() as scratch:
-                cohort = simulate(n, arguments.variants, Path(scratch), seed=SEED)
+                cohort = simulate("mixture", n, arguments.variants, Path(scratch))
                 row = _measured(_problem(cohort))
             print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
             lines.write(json.dumps(row) + "\n")
@@ -90,7 +89,7 @@ def _arguments() -> argparse.Namespace:
 
 def _problem(cohort: Cohort) -> Problem:
     source = open_genotypes(cohort.bfile)
-    aligned = align(source.samples, read_sample_table(cohort.pheno), cohort.trait)
+    aligned = align(source.samples, read_sample_table(cohort.pheno), cohort.traits[0])
     summary = summarise_variants(source, aligned.analysed)
     selection = select_variants(source.variants, summary, len(aligned), VariantFilter())
     return make_problem(source, aligned, selection, summary, Relating())
