@@ -7,7 +7,6 @@ for some time look. Genotypes are made in 2,000 pieces that are written as they 
 memory is that of the pools of a chromosome and of a piece.
 """
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from nextlmm.cohort.table import read_sample_table
-from nextlmm.genotype.bed_writer import MISSING_CALL, write_plink_blocks
+from nextlmm.genotype.bed_writer import MISSING_CALL, write_plink, write_plink_blocks
 from nextlmm.genotype.plink_tables import read_fam
+from nextlmm.genotype.source import open_genotypes
 from nextlmm.genotype.tables import SampleTable, VariantTable, string_array
 
 N_CHROMOSOMES = 20
@@ -38,6 +38,8 @@ LARGER = 6.0  # standard deviations of a polygenic effect
 COVARIATES = ("sex", "age", "batch")
 COVARIATE_EFFECTS = (0.5, 0.3, 0.2)  # standard deviations of the trait per standard deviation
 SEED = 2
+MISSING_TRAIT = "-9"  # in a .fam, where not every program reads NA
+LEAST_MICE_FREQUENCY, MOST_MICE_MISSING = 0.01, 0.05
 GENOTYPES, TRAIT_FILE, COVARIATE_FILE = "cohort", "traits.txt", "covariates.txt"
 
 IntArray = NDArray[np.intp]
@@ -112,20 +114,15 @@ class Cohort:
         """Samples in the files."""
         return _lines(f"{self.bfile}.fam")
 
-    @property
-    def m(self) -> int:
-        """Variants in the files."""
-        return _lines(f"{self.bfile}.bim")
 
-
-def simulate(kind: str, n: int, m: int, folder: Path) -> Cohort:
+def simulate(kind: str, folder: Path, *, n: int, m: int) -> Cohort:
     """Write a cohort of n samples and m variants; the same arguments give the same files.
 
     Five traits, each with a heritability of one half beside three covariates, from 1,000 variants
     (a tenth of them if there are fewer than 10,000) with normal effects per standard deviation, ten
     of which are six times as large as the others; 0.8 % of the calls are missing.
 
-    Cost: O(n m); 5,000 m / 20 bytes for the pools and some hundred bytes a sample and variant of a
+    Cost: O(n m); in memory 5,000 bytes a variant of a chromosome and some bytes a genotype of a
     piece.
     """
     names = string_array(f"S{number + 1:06d}" for number in range(n))
@@ -133,12 +130,13 @@ def simulate(kind: str, n: int, m: int, folder: Path) -> Cohort:
     rng = np.random.default_rng([SEED, sorted(KINDS).index(kind), n, m])
     effects = _effects(rng, variants)
     genetic = np.zeros((n, TRAITS))
-    blocks = _genotypes(rng, KINDS[kind], variants, effects, genetic)
+    blocks = _genotypes(rng, KINDS[kind], variants=variants, effects=effects, genetic=genetic)
     write_plink_blocks(folder / GENOTYPES, blocks, samples, variants)
     covariates = _covariates(rng, n)
     traits = [f"trait{number + 1}" for number in range(TRAITS)]
-    _write_table(folder / TRAIT_FILE, names, traits, _traits(rng, genetic, covariates))
-    _write_table(folder / COVARIATE_FILE, names, COVARIATES, covariates)
+    values = _traits(rng, genetic=genetic, covariates=covariates)
+    _write_table(folder / TRAIT_FILE, names, columns=traits, values=values)
+    _write_table(folder / COVARIATE_FILE, names, columns=COVARIATES, values=covariates)
     return _with_trait_in_fam(Cohort.at(folder))
 
 
@@ -152,10 +150,22 @@ def shared_mice() -> Path | None:
 
 
 def mice(root: Path, folder: Path) -> Cohort:
-    """CD8 of the outbred mice, without covariates."""
-    for extension in (".bed", ".bim", ".fam"):
-        shutil.copyfile(f"{root / 'mouse_hs1940'}{extension}", f"{folder / GENOTYPES}{extension}")
-    shutil.copyfile(root / "mouse.pheno", folder / TRAIT_FILE)
+    """CD8 of the outbred mice, without covariates, at the variants that all programs may test.
+
+    Those with a minor allele frequency of 1 % or more and at most 5 % missing, since some programs
+    have no such filter, and others none that they apply before they fail.
+    """
+    source = open_genotypes(root / "mouse_hs1940")
+    dosages = source.dosages(np.arange(len(source.variants)))
+    frequency = np.nanmean(dosages, axis=0) / 2.0
+    common = np.minimum(frequency, 1.0 - frequency) >= LEAST_MICE_FREQUENCY
+    kept = np.flatnonzero(common & (np.isnan(dosages).mean(axis=0) <= MOST_MICE_MISSING))
+    write_plink(folder / GENOTYPES, dosages[:, kept], source.samples, source.variants.take(kept))
+    rows = [line.split()[:3] for line in (root / "mouse.pheno").read_text("utf-8").splitlines()]
+    if rows[0] != ["FID", "IID", "CD8"]:
+        raise ValueError(f"{root}/mouse.pheno begins with {rows[0]}, not with FID, IID and CD8")
+    text = "".join(" ".join(row) + "\n" for row in rows)
+    (folder / TRAIT_FILE).write_text(text, encoding="utf-8")
     return _with_trait_in_fam(Cohort.at(folder))
 
 
@@ -163,10 +173,13 @@ def _with_trait_in_fam(cohort: Cohort) -> Cohort:
     """The cohort, once its first trait is where GEMMA reads it."""
     table = read_sample_table(cohort.pheno)
     value = dict(zip(table.sample_id, table.columns[cohort.traits[0]], strict=True))
+    value = {name: text for name, text in value.items() if text != "NA"}
     fam = Path(f"{cohort.bfile}.fam")
     samples = read_fam(fam)
     pairs = zip(samples.family_id, samples.sample_id, strict=True)
-    lines = [f"{family} {sample} 0 0 0 {value.get(sample, 'NA')}\n" for family, sample in pairs]
+    lines = [
+        f"{family} {sample} 0 0 0 {value.get(sample, MISSING_TRAIT)}\n" for family, sample in pairs
+    ]
     fam.write_text("".join(lines), encoding="utf-8")
     return cohort
 
@@ -201,33 +214,33 @@ def _effects(rng: Generator, variants: VariantTable) -> FloatArray:
 
 
 def _genotypes(
-    rng: Generator, kind: Kind, variants: VariantTable, effects: FloatArray, genetic: FloatArray
+    rng: Generator, kind: Kind, *, variants: VariantTable, effects: FloatArray, genetic: FloatArray
 ) -> Iterator[Calls]:
     """Blocks of calls (n, b); the genetic values of the samples are added up in ``genetic``."""
     n = len(genetic)
     parents = _parents(kind, n)
     founder = parents[:, 0] < 0
-    ancestry = _ancestry(rng, kind, n)[founder]
+    ancestry = _ancestry(rng, kind, n=n)[founder]
     order = rng.permutation(n)  # so that neither families nor populations are contiguous
     for name in dict.fromkeys(variants.chromosome):
         columns = np.flatnonzero(variants.chromosome == name)
-        pool = _pool(rng, kind, len(columns), _spacing_bp(len(variants)))
+        pool = _pool(rng, kind, m=len(columns), spacing_bp=_spacing_bp(len(variants)))
         pieces = np.array_split(np.arange(len(columns)), min(PIECES, len(columns)))
-        carried = _carried(rng, kind, ancestry, len(pieces))
-        strands = _strands(rng, n - len(ancestry), len(pieces))
+        carried = _carried(rng, kind, ancestry=ancestry, pieces=len(pieces))
+        strands = _strands(rng, children=n - len(ancestry), pieces=len(pieces))
         for piece, (source, strand) in zip(pieces, zip(carried, strands, strict=True), strict=True):
             haplotypes = np.empty((n, 2, len(piece)), dtype=np.int8)
             haplotypes[founder] = np.ascontiguousarray(pool[piece].T)[source]
             for side in range(2):
                 haplotypes[~founder, side] = haplotypes[parents[~founder, side], strand[:, side]]
             calls = (haplotypes[:, 0] + haplotypes[:, 1])[order]
-            _add_genetic(genetic, calls, effects[columns[piece]])
+            _add_genetic(genetic, calls, effects=effects[columns[piece]])
             missing = rng.integers(256, size=calls.shape, dtype=np.uint8) < MISSING_BYTES
             calls[missing] = MISSING_CALL
             yield calls
 
 
-def _add_genetic(genetic: FloatArray, calls: Calls, effects: FloatArray) -> None:
+def _add_genetic(genetic: FloatArray, calls: Calls, *, effects: FloatArray) -> None:
     causal = np.flatnonzero(effects.any(axis=1))
     dosages = calls[:, causal].astype(np.float64)
     spread = dosages.std(axis=0)
@@ -245,7 +258,7 @@ def _parents(kind: Kind, n: int) -> IntArray:
     return parents
 
 
-def _ancestry(rng: Generator, kind: Kind, n: int) -> FloatArray:
+def _ancestry(rng: Generator, kind: Kind, *, n: int) -> FloatArray:
     """Shares of the populations in every sample, (n, populations); those of a family are alike."""
     population = rng.integers(kind.populations, size=n)
     in_family = np.arange(n) < FAMILY * (int(kind.in_families * n) // FAMILY)
@@ -256,7 +269,7 @@ def _ancestry(rng: Generator, kind: Kind, n: int) -> FloatArray:
     return shares
 
 
-def _pool(rng: Generator, kind: Kind, m: int, spacing_bp: int) -> Calls:
+def _pool(rng: Generator, kind: Kind, *, m: int, spacing_bp: int) -> Calls:
     """Alleles of the founders at the variants of a chromosome, (m, populations * founders).
 
     An allele is there where a normal variate is below the quantile of the population's frequency;
@@ -280,7 +293,9 @@ def _pool(rng: Generator, kind: Kind, m: int, spacing_bp: int) -> Calls:
     return alleles
 
 
-def _carried(rng: Generator, kind: Kind, ancestry: FloatArray, pieces: int) -> Iterator[IntArray]:
+def _carried(
+    rng: Generator, kind: Kind, *, ancestry: FloatArray, pieces: int
+) -> Iterator[IntArray]:
     """For every piece the founder that each haplotype is copied from, (samples, 2)."""
     bounds = np.cumsum(ancestry, axis=1)[:, :-1]
     source = np.zeros((len(ancestry), 2), dtype=np.intp)
@@ -293,7 +308,7 @@ def _carried(rng: Generator, kind: Kind, ancestry: FloatArray, pieces: int) -> I
         yield np.where(alike[:, None], source[:, :1], source)
 
 
-def _strands(rng: Generator, children: int, pieces: int) -> Iterator[IntArray]:
+def _strands(rng: Generator, *, children: int, pieces: int) -> Iterator[IntArray]:
     """For every piece which strand of either parent a child has; a crossover each on average."""
     strand = rng.integers(2, size=(children, 2))
     for piece in range(pieces):
@@ -310,7 +325,7 @@ def _covariates(rng: Generator, n: int) -> FloatArray:
     return np.column_stack([sex, age, batch]).astype(np.float64)
 
 
-def _traits(rng: Generator, genetic: FloatArray, covariates: FloatArray) -> FloatArray:
+def _traits(rng: Generator, *, genetic: FloatArray, covariates: FloatArray) -> FloatArray:
     standardized = (covariates - covariates.mean(axis=0)) / covariates.std(axis=0)
     genetic = (genetic - genetic.mean(axis=0)) / genetic.std(axis=0)
     residual = rng.normal(size=genetic.shape)
@@ -319,7 +334,7 @@ def _traits(rng: Generator, genetic: FloatArray, covariates: FloatArray) -> Floa
 
 
 def _write_table(
-    path: Path, names: NDArray[np.object_], columns: Sequence[str], values: FloatArray
+    path: Path, names: NDArray[np.object_], *, columns: Sequence[str], values: FloatArray
 ) -> None:
     rows = zip(names, values, strict=True)
     lines = [f"{name} {name} {' '.join(f'{value:.6g}' for value in row)}\n" for name, row in rows]

@@ -6,11 +6,12 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from report import OURS, by_size, latest, typical
 
 Row = Mapping[str, Any]
-Points = dict[int, dict[str, Sequence[Row]]]
+Points = dict[int, Mapping[str, Sequence[Row]]]
 
 SIZE_INCHES = (8.0, 5.0)
 DOTS_PER_INCH = 150
@@ -18,7 +19,7 @@ MARKERS = "osD^vPX*<>"
 
 
 def draw(rows: Iterable[Row], folder: Path) -> list[Path]:
-    """Write suite.KIND.M.time.png and suite.KIND.M.ratio.png where there are runs to draw."""
+    """Write suite.KIND.M.THREADS.time.png and .ratio.png where there are runs to draw."""
     tasks: dict[tuple[str, int, int], Points] = {}
     for (kind, n, m, threads), ways in by_size(latest(rows)).items():
         tasks.setdefault((kind, m, threads), {})[n] = ways
@@ -27,7 +28,7 @@ def draw(rows: Iterable[Row], folder: Path) -> list[Path]:
         for ratio, name in ((False, "time"), (True, "ratio")):
             figure = _figure(points, ratio=ratio)
             figure.axes[0].set_title(f"{kind}, {m:,} variants, {threads} threads")
-            path = folder / f"suite.{kind}.{m}.{name}.png"
+            path = folder / f"suite.{kind}.{m}.{threads}.{name}.png"
             with matplotlib.rc_context({"svg.hashsalt": "nextlmm"}):
                 figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
             paths.append(path)
@@ -45,8 +46,8 @@ def _figure(points: Points, *, ratio: bool) -> Figure:
         known = {n: typical(ways.get(name, ()), "wall_s") for n, ways in points.items()}
         times = {n: _over(time, ours[n], ratio) for n, time in known.items() if time}
         line = {n: time for n, time in times.items() if time is not None}
-        style = {"color": colour, "linewidth": 2.5 if name == OURS else 1.0}
-        axes.plot(*_xy(line), marker=MARKERS[place % len(MARKERS)], label=name, **style)
+        marker, width = MARKERS[place % len(MARKERS)], 2.5 if name == OURS else 1.0
+        axes.plot(*_xy(line), marker=marker, label=name, color=colour, linewidth=width)
         stopped = {
             n: _over(_limit(ways.get(name, ())), ours[n], ratio) for n, ways in points.items()
         }
@@ -55,7 +56,7 @@ def _figure(points: Points, *, ratio: bool) -> Figure:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(list(points), [f"{n:,}" for n in points])
-    axes.minorticks_off()
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("samples")
     axes.set_ylabel("time over nextlmm's" if ratio else "time from files to table, s")
     axes.grid(visible=True, alpha=0.3)

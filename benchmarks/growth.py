@@ -85,7 +85,7 @@ def _rows(arguments: argparse.Namespace) -> Iterator[Row]:
     pairs = [START_UP, *((n, fixed_m) for n in sizes), *((fixed_n, m) for m in variants)]
     for n, m in dict.fromkeys(pairs):
         with TemporaryDirectory() as scratch:
-            cohort = simulate("mixture", n, m, Path(scratch))
+            cohort = simulate("mixture", Path(scratch), n=n, m=m)
             for route in arguments.routes:
                 if route != "dense" or n <= LARGEST_DENSE:
                     yield _run(cohort, route, arguments.threads) | {"n": n, "m": m}

@@ -62,7 +62,7 @@ def main() -> int:
     ):
         for n in arguments.sizes:
             with TemporaryDirectory() as scratch:
-                cohort = simulate("mixture", n, arguments.variants, Path(scratch))
+                cohort = simulate("mixture", Path(scratch), n=n, m=arguments.variants)
                 row = _measured(_problem(cohort))
             print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
             lines.write(json.dumps(row) + "\n")

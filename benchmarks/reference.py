@@ -44,21 +44,26 @@ def exact_answer(
 ) -> pl.DataFrame | None:
     """variant_id, neg_log_10_p_value and chi2; None if it takes too long or too much memory.
 
-    Kept beside the cohort, an empty file in the second case, so that it is made once.
+    Kept beside the cohort, so that it is made once; so is the limit at which it was given up.
     """
     kept = cohort.bfile.parent / f"exact {model}.parquet"
-    if not kept.exists():
-        if model == REGRESSION:
-            table = regression(cohort)
-        else:
-            table = _dense(cohort, MODELS[model], threads, limit_s)
-        partial = kept.with_suffix(".partial")
-        if table is None:
-            partial.write_bytes(b"")
-        else:
-            table.write_parquet(partial)
-        partial.replace(kept)
-    return pl.read_parquet(kept) if kept.stat().st_size else None
+    given_up = kept.with_suffix(".given-up")
+    if kept.exists():
+        return pl.read_parquet(kept)
+    if given_up.exists() and float(given_up.read_text(encoding="ascii")) >= limit_s:
+        return None
+    table = (
+        regression(cohort)
+        if model == REGRESSION
+        else _dense(cohort, MODELS[model], threads=threads, limit_s=limit_s)
+    )
+    if table is None:
+        given_up.write_text(str(limit_s), encoding="ascii")
+        return None
+    partial = kept.with_suffix(".partial")
+    table.write_parquet(partial)
+    partial.replace(kept)
+    return table
 
 
 def memory_bytes() -> int:
@@ -67,7 +72,7 @@ def memory_bytes() -> int:
 
 
 def _dense(
-    cohort: Cohort, options: tuple[str, ...], threads: int, limit_s: float
+    cohort: Cohort, options: tuple[str, ...], *, threads: int, limit_s: float
 ) -> pl.DataFrame | None:
     if MATRICES * 8 * cohort.n**2 > memory_bytes():
         return None
@@ -101,7 +106,7 @@ def regression(cohort: Cohort) -> pl.DataFrame:
     for start in range(0, m, VARIANTS_PER_BLOCK):
         block = np.arange(start, min(start + VARIANTS_PER_BLOCK, m))
         dosages = source.dosages(block, analysed).astype(np.float64)
-        parts.append(_regress(y[analysed] - y[analysed].mean(), c, dosages))
+        parts.append(_regress(y[analysed] - y[analysed].mean(), c, dosages=dosages))
     chi2, df = np.concatenate(parts, axis=1)
     log_p = -(np.log(2.0) + t_distribution.logsf(np.sqrt(chi2), df)) / np.log(10.0)
     table = {"variant_id": list(source.variants.variant_id), "neg_log_10_p_value": log_p}
@@ -118,7 +123,7 @@ def _in_order(path: Path, samples: SampleTable) -> FloatArray:
     return np.array([row.get(sample, missing) for sample in samples.sample_id])
 
 
-def _regress(y: FloatArray, c: FloatArray, dosages: FloatArray) -> FloatArray:
+def _regress(y: FloatArray, c: FloatArray, *, dosages: FloatArray) -> FloatArray:
     """t^2 and degrees of freedom of every column, (2, m), from its normal equations."""
     called = ~np.isnan(dosages)
     x = np.where(called, dosages, 0.0)

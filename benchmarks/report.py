@@ -46,8 +46,12 @@ def by_size(rows: Iterable[Row]) -> dict[Size, dict[str, list[Row]]]:
 
 def typical(rows: Iterable[Row], cost: str) -> float | None:
     """The median of a cost over the runs that came to an end."""
-    values = [row[cost] for row in rows if row["outcome"] == "done"]
+    values = [row[cost] for row in rows if _is_done(row)]
     return median(values) if values else None
+
+
+def _is_done(row: Row) -> bool:
+    return bool(row["outcome"] == "done")
 
 
 def markdown(rows: Sequence[Row], *, smoke: bool) -> str:
@@ -68,10 +72,13 @@ def markdown(rows: Sequence[Row], *, smoke: bool) -> str:
 def shortcomings(rows: Iterable[Row]) -> list[str]:
     """One sentence for every program and cohort whose results are not what they should be."""
     found: dict[str, None] = {}  # a set that keeps its order
-    for row in latest(rows):
+    rows = latest(rows)
+    done = {(row["kind"], row["n"], row["m"], row["way"]) for row in rows if _is_done(row)}
+    for row in rows:
         where = f"{row['kind']} {row['n']:,} x {row['m']:,}: {row['way']}"
         agreement = row["agreement"]
-        if row["outcome"] == "failed":
+        never_done = (row["kind"], row["n"], row["m"], row["way"]) not in done
+        if row["outcome"] == "failed" and never_done:
             found[f"{where} failed: {' '.join(row['reason'].split())[:200]}"] = None
         if agreement and row["same_model"] and agreement["beyond_tolerance"]:
             many = agreement["beyond_tolerance"]
@@ -94,7 +101,7 @@ def _costs(ways: Mapping[str, Sequence[Row]]) -> Iterator[str]:
     yield from _header(*COLUMNS)
     ours = typical(ways.get(OURS, ()), "wall_s")
     for way, rows in ways.items():
-        done = [row for row in rows if row["outcome"] == "done"]
+        done = [row for row in rows if _is_done(row)]
         if not done:
             yield _line(way, 0, _why_not(rows[-1]), *[""] * (len(COLUMNS) - 3))
             continue

@@ -37,9 +37,10 @@ SIZES = (2_000, 5_000, 10_000, 20_000, 50_000)
 N_VARIANTS = 100_000
 QUICK_SIZE, QUICK_VARIANTS = 100, 300
 QUICK_WAYS = ["nextlmm", "nextlmm, 5 traits"]
-MICE, MICE_SIZE = "mice", (1_940, 12_226)
+MICE, MICE_SIZE = "mice", (1_940, 10_783)
 REASON_LENGTH = 500
 LARGEST_EXACT = 10_000
+EXACT_LIMIT_S = 900.0
 ROUNDS = 5
 # Of a program that takes longer than so many seconds no more than so many runs are made.
 FEWER_ROUNDS = ((60.0, 3), (600.0, 1))
@@ -76,20 +77,22 @@ class Task:
             if root is None:
                 raise FileNotFoundError("there is no folder shared/data beside the checkout")
             return mice(root, folder)
-        return simulate(self.kind, self.n, self.m, folder)
+        return simulate(self.kind, folder, n=self.n, m=self.m)
 
 
 @dataclass(frozen=True)
 class Settings:
     """How often, on how many threads and how long every program runs.
 
-    Above ``largest_exact`` samples there is no exact answer to compare with.
+    Above ``largest_exact`` samples, or if it takes longer than ``exact_limit_s``, there is no exact
+    answer to compare with.
     """
 
     rounds: int
     threads: int
     limit_s: float
     largest_exact: int
+    exact_limit_s: float
 
 
 class Record:
@@ -115,14 +118,17 @@ def main() -> int:
     arguments = _arguments()
     contestants = _contestants(arguments)
     settings = Settings(
-        arguments.rounds, arguments.threads, arguments.time_limit, arguments.largest_exact
+        rounds=arguments.rounds,
+        threads=arguments.threads,
+        limit_s=arguments.time_limit,
+        largest_exact=arguments.largest_exact,
+        exact_limit_s=arguments.exact_limit,
     )
     arguments.out.mkdir(parents=True, exist_ok=True)
+    root = arguments.cohorts or arguments.out / "cohorts"
     record = Record(arguments.out / "suite.jsonl")
     for task in _tasks(arguments):
-        _run_task(
-            task, contestants, settings, record, arguments.cohorts or arguments.out / "cohorts"
-        )
+        _run_task(task, contestants, settings=settings, record=record, root=root)
     text = markdown(record.rows, smoke=arguments.quick)
     (arguments.out / "suite.md").write_text(text, encoding="utf-8")
     draw(record.rows, arguments.out)
@@ -147,6 +153,7 @@ def _arguments() -> argparse.Namespace:
     add("--threads", type=int, default=os.cpu_count(), help="of every program (all)")
     add("--time-limit", type=float, default=TIME_LIMIT_S, help="seconds of a run (3600)")
     add("--largest-exact", type=int, default=LARGEST_EXACT, help="samples of an exact answer")
+    add("--exact-limit", type=float, default=EXACT_LIMIT_S, help="seconds of an exact answer (900)")
     add("--cohorts", type=Path, help="folder that keeps the cohorts (OUT/cohorts)")
     add("--quick", action="store_true", help="nextlmm alone on tiny cohorts, once: does it run?")
     arguments = parser.parse_args()
@@ -168,7 +175,7 @@ def _contestants(arguments: argparse.Namespace) -> list[Contestant]:
     for name, peer in PEERS.items():
         if arguments.programs and name not in arguments.programs:
             continue
-        executable = _find(name, peer.executables, given)
+        executable = _find(name, peer.executables, given=given)
         if executable is None:
             print(f"{name} is skipped: it was not found. To be had: {peer.obtain}")
             continue
@@ -178,7 +185,7 @@ def _contestants(arguments: argparse.Namespace) -> list[Contestant]:
     return [contestant for contestant in found if contestant.way.name in wanted]
 
 
-def _find(name: str, executables: Sequence[str], given: Mapping[str, str]) -> str | None:
+def _find(name: str, executables: Sequence[str], *, given: Mapping[str, str]) -> str | None:
     """The executable given by an option or by a variable BENCH_NAME, or that on the PATH."""
     path = given.get(name) or os.environ.get(f"BENCH_{name.upper()}")
     return shutil.which(path) if path else find(executables)
@@ -196,6 +203,7 @@ def _tasks(arguments: argparse.Namespace) -> Iterator[Task]:
 def _run_task(
     task: Task,
     contestants: Sequence[Contestant],
+    *,
     settings: Settings,
     record: Record,
     root: Path,
@@ -205,15 +213,17 @@ def _run_task(
     cohort = None
     for number in range(1, settings.rounds + 1):
         for contestant in contestants:
-            key = _key(task, contestant, settings)
-            if contestant.way.name in failed or not _due(record.of(key), number, settings):
+            key = _key(task, contestant, settings=settings)
+            if contestant.way.name in failed or not _due(record.of(key), number, settings=settings):
                 continue
             cohort = cohort or _cohort(task, root)
-            obstacle = _obstacle(task, contestant, settings, record)
+            obstacle = _obstacle(
+                task, cohort, contestant=contestant, settings=settings, record=record
+            )
             if obstacle:
                 found: Row = _nothing("not begun", obstacle)
             else:
-                found = _run(contestant, cohort, settings)
+                found = _run(contestant, cohort, settings=settings)
             row = _provenance() | key | {"round": number, "limit_s": settings.limit_s} | found
             record.append(row)
             print(f"{task} | {contestant.way.name} | round {number} | {_in_short(row)}", flush=True)
@@ -221,7 +231,7 @@ def _run_task(
                 failed.add(contestant.way.name)
 
 
-def _key(task: Task, contestant: Contestant, settings: Settings) -> Row:
+def _key(task: Task, contestant: Contestant, *, settings: Settings) -> Row:
     """What tells the runs of one program on one cohort from all others."""
     machine = describe_machine(0)
     return {
@@ -236,7 +246,7 @@ def _key(task: Task, contestant: Contestant, settings: Settings) -> Row:
     }
 
 
-def _due(rows: Sequence[Row], number: int, settings: Settings) -> bool:
+def _due(rows: Sequence[Row], number: int, *, settings: Settings) -> bool:
     """Whether a program is to run in this round, after what it did in former ones."""
     for row in rows:
         if row["outcome"] in ("stopped", "not begun") and row["limit_s"] >= settings.limit_s:
@@ -260,12 +270,17 @@ def _cohort(task: Task, root: Path) -> Cohort:
     return Cohort.at(folder)
 
 
-def _obstacle(task: Task, contestant: Contestant, settings: Settings, record: Record) -> str | None:
+def _obstacle(
+    task: Task, cohort: Cohort, *, contestant: Contestant, settings: Settings, record: Record
+) -> str | None:
     """Why there is no point in starting a run, if so."""
+    traits = contestant.way.traits
+    if traits > len(cohort.traits):
+        return f"needs {traits} traits, of which the cohort has {len(cohort.traits)}"
     needed = contestant.way.least_bytes(task.n)
     if needed > memory_bytes():
         return f"needs at least {needed / 2**30:.0f} GiB of memory"
-    key = _key(task, contestant, settings)
+    key = _key(task, contestant, settings=settings)
     for row in record.of({name: key[name] for name in key if name not in ("n", "m")}):
         smaller = (row["n"] <= task.n) and (row["m"] <= task.m)
         if smaller and row["outcome"] == "stopped" and row["limit_s"] >= settings.limit_s:
@@ -274,11 +289,11 @@ def _obstacle(task: Task, contestant: Contestant, settings: Settings, record: Re
     return None
 
 
-def _nothing(outcome: str, reason: str, cost: Cost = NOTHING) -> Row:
+def _nothing(outcome: str, reason: str, *, cost: Cost = NOTHING) -> Row:
     return {"outcome": outcome, "reason": reason, **cost._asdict(), "agreement": None}
 
 
-def _run(contestant: Contestant, cohort: Cohort, settings: Settings) -> Row:
+def _run(contestant: Contestant, cohort: Cohort, *, settings: Settings) -> Row:
     """One run: what it cost, and how far its results are from the exact answer."""
     way = contestant.way
     environment = thread_environment(settings.threads, way.threads_variable)
@@ -300,13 +315,15 @@ def _run(contestant: Contestant, cohort: Cohort, settings: Settings) -> Row:
             table = way.read(job)
         except TimeLimitError as error:
             reason = f"more than {settings.limit_s:.0f} s"
-            return _nothing("stopped", reason, cost.followed_by(error.cost))
+            return _nothing("stopped", reason, cost=cost.followed_by(error.cost))
         except (CommandFailedError, OSError, pl.exceptions.PolarsError) as error:
-            return _nothing("failed", str(error)[-REASON_LENGTH:], cost)
+            return _nothing("failed", str(error)[-REASON_LENGTH:], cost=cost)
         account = dict(way.account(job)) if way.account else {}
     exact = None
     if cohort.n <= settings.largest_exact:
-        exact = exact_answer(cohort, way.model, threads=settings.threads, limit_s=settings.limit_s)
+        exact = exact_answer(
+            cohort, way.model, threads=settings.threads, limit_s=settings.exact_limit_s
+        )
     return {
         "outcome": "done",
         "reason": None,

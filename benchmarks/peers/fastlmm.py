@@ -1,4 +1,8 @@
-"""FaST-LMM: single_snp with its defaults, one heritability for each chromosome left out."""
+"""FaST-LMM: single_snp with its defaults, one heritability for each chromosome left out.
+
+It scales a variant by the deviation of its calls, nextlmm by that of its dosages once missing ones
+are imputed; without missing calls both give the same digits.
+"""
 
 from pathlib import Path
 
@@ -10,7 +14,8 @@ SCRIPT = Path(__file__).with_name("single_snp.py")
 def _commands(job: Job) -> list[Command]:
     files = [str(job.cohort.bfile), str(job.cohort.pheno), job.trait, job.path("scan.tsv")]
     covariates = [str(job.cohort.covar)] if job.cohort.covar else []
-    return [[job.executable, str(SCRIPT), *files, *covariates]]
+    # -I: the folder of the script, which has a fastlmm of its own, is no place to import from
+    return [[job.executable, "-I", str(SCRIPT), *files, *covariates]]
 
 
 def _version(executable: str) -> str:
@@ -35,7 +40,6 @@ PEER = Peer(
                 effect=("SnpWeight", "SnpWeightSE"),
                 separator="\t",
             ),
-            same_model=True,
             matrices=2.0,
         ),
     ),

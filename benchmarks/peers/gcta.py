@@ -1,7 +1,6 @@
 """GCTA: fastGWA with its sparse matrix, and the exact model leaving out a chromosome at a time."""
 
 from peers.contract import (
-    LARGEST_MISSING_RATE,
     MINOR_ALLELE_FREQUENCY,
     Command,
     Job,
@@ -26,9 +25,16 @@ def _prepare(job: Job) -> None:
 
 
 def _genotypes(job: Job) -> Command:
-    filters = ["--maf", MINOR_ALLELE_FREQUENCY, "--geno", LARGEST_MISSING_RATE]
     threads = ["--thread-num", str(job.threads)]
-    return [job.executable, "--bfile", str(job.cohort.bfile), *filters, *threads]
+    # --geno is not for all of its commands
+    return [
+        job.executable,
+        "--bfile",
+        str(job.cohort.bfile),
+        "--maf",
+        MINOR_ALLELE_FREQUENCY,
+        *threads,
+    ]
 
 
 def _model(job: Job) -> Command:

@@ -1,4 +1,8 @@
-"""JanusX: the centred matrix of all variants, then every variant at its own heritability."""
+"""JanusX: the centred matrix of all variants, then every variant at its own heritability.
+
+Its p-values are those of a chi-square, where GEMMA and nextlmm take F with its degrees of freedom,
+so that -log10 p cannot agree to all digits; the statistic does.
+"""
 
 import polars as pl
 
@@ -50,7 +54,6 @@ PEER = Peer(
             model="one matrix, own h2",
             commands=_commands,
             read=_read,
-            same_model=True,
             prepare=_prepare,
             matrices=2.0,
         ),
