@@ -23,12 +23,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
-from threadpoolctl import threadpool_limits
 
 from nextlmm.errors import NumericalError
 from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
 from nextlmm.linalg.dense import cholesky_in_place, weighted_with_identity
 from nextlmm.linalg.hodlr import LevelRanks
+from nextlmm.linalg.threads import one_thread
 from nextlmm.linalg.tree import Node
 
 ROUNDINGS = 10.0
@@ -237,7 +237,7 @@ class Hierarchy:
 
         Cost: O(n leaf^2), and for each level 4 n r operations for every column above it.
         """
-        with threadpool_limits(1):  # many small operations
+        with one_thread():  # many small operations
             leaves = self._whitened_leaves(weight)
             corrections = tuple(found for _, found, _ in self._sweep(leaves, weight, None))
         return HierarchicalFactor(self.root, leaves, corrections)

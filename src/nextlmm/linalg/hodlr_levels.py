@@ -14,7 +14,6 @@ from functools import partial
 from typing import Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.hierarchy import (
@@ -29,6 +28,7 @@ from nextlmm.linalg.hierarchy import (
     levels_of,
 )
 from nextlmm.linalg.subspace import KrylovSearch, RitzPairs, krylov_search
+from nextlmm.linalg.threads import one_thread
 from nextlmm.linalg.tree import ClusterTree, Node
 
 HELD_ROWS = 512
@@ -188,7 +188,7 @@ def build_hierarchy(
     ``leaves`` for the leaves and one of ``energies``.
     """
     root = tree.root if isinstance(tree, ClusterTree) else tree
-    with threadpool_limits(1):  # many small operations; the blocks have threads of their own
+    with one_thread():  # many small operations; the blocks have threads of their own
         search = _Search(weight, ranks, root, seed)
         searched = blocks if sketch is None else sketch
         few, held_terms = _thinned(searched, _FEWEST_TERMS)

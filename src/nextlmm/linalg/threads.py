@@ -16,11 +16,14 @@ _SMALL = 4096
 
 def few_threads(n: int) -> AbstractContextManager[object]:
     """A context with one BLAS thread if the matrix has at most 4,096 rows, else without effect."""
-    return threadpool_limits(1) if n <= _SMALL else nullcontext()
+    return one_thread() if n <= _SMALL else nullcontext()
 
 
 def available_threads() -> int:
-    """Threads that the linear algebra may use now, which stands for what the program may use."""
+    """Threads that the linear algebra may use now, which stands for what the program may use.
+
+    At the start that is all cores, unless a variable such as OMP_NUM_THREADS limits them.
+    """
     counts = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
     return max(counts, default=os.cpu_count() or 1)
 

@@ -73,10 +73,7 @@ class Columns(Protocol):
     def block(
         self, columns: slice, dtype: DTypeLike = np.float64, *, out: NDArray[Any] | None = None
     ) -> NDArray[Any]:
-        """Some columns, (rows, b), each contiguous; in ``out`` (see `workspace`) if given."""
-
-    def workspace(self, dtype: DTypeLike) -> NDArray[Any] | None:
-        """What `block` can write blocks of ``block_size`` columns to; None if it cannot."""
+        """Some columns, (rows, b), each contiguous; in ``out``, rows rounded up to 4, if given."""
 
     def tiles(self, start: int, stop: int, dtype: DTypeLike) -> Iterator[tuple[slice, ColumnTile]]:
         """The tiles of the columns from ``start``, a multiple of `tile_size`, to ``stop``."""
@@ -216,15 +213,16 @@ class PackedColumns:
 
     def _tile(self, at: slice) -> GenotypeTile:
         rows = self.genotypes.packed
-        if isinstance(rows, TiledRows) and rows.size == tile_size(self.n_columns):
+        if isinstance(rows, TiledRows) and self._is_tile_of(rows, at):
             held: GenotypeTile = rows.held[at.start // rows.size]
             return held
         packed: PackedArray = rows[self.variants[at]]
         return tile_of_packed(packed, self.n_rows, self.scaling.mean[at] > 1.0)
 
-    def workspace(self, dtype: DTypeLike) -> NDArray[Any]:
-        """Room for one block."""
-        return np.empty((block_size(self.n_rows), self.genotypes.packed.shape[1] * 4), dtype)
+    def _is_tile_of(self, rows: TiledRows, at: slice) -> bool:
+        """Whether these columns are all that is held, in the same order, as far as here."""
+        is_here = np.array_equal(self.variants[at], np.arange(at.start, at.stop))
+        return is_here and rows.shape[0] == self.n_columns
 
     def take(self, index: IndexArray) -> "PackedColumns":
         """Some of the columns, in memory."""
@@ -276,9 +274,6 @@ class SourceColumns:
         """The tiles, read anew."""
         for at in blocks_of(start, stop, tile_size(self.n_columns)):
             yield at, DenseTile(self.block(at, dtype))
-
-    def workspace(self, dtype: DTypeLike) -> None:
-        """Nothing: a source hands out arrays of its own."""
 
     def take(self, index: IndexArray) -> "SourceColumns":
         """Some of the columns."""

@@ -1,13 +1,12 @@
 """The main job: from genotype and trait files to tables, plots, log and document."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from nextlmm.cohort.align import Cohort, align
 from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_relatives
@@ -15,6 +14,7 @@ from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_ta
 from nextlmm.genotype.filters import VariantFilter, read_id_list, select_variants
 from nextlmm.genotype.source import GenotypeSource, open_genotypes
 from nextlmm.genotype.summary import summarise_variants
+from nextlmm.linalg.threads import available_threads
 from nextlmm.output.names import RunFiles, run_files
 from nextlmm.output.provenance import describe_run, hashing
 from nextlmm.output.publication import Publication, check_writable
@@ -80,7 +80,7 @@ def gwas(
         left under a final name.
     """
     watch, started = Stopwatch(begin), datetime.now(UTC)
-    threads = options.threads or _available_threads()
+    threads = options.threads or available_threads()
     with threadpool_limits(options.threads):
         with watch.stage("reading tables"):
             inputs = _read_inputs(options)
@@ -139,11 +139,6 @@ def _publish(
         }
         publish_document(publication, document, files)
     return document
-
-
-def _available_threads() -> int:
-    """Threads that the BLAS uses as it was started, which OMP_NUM_THREADS may have limited."""
-    return max((pool["num_threads"] for pool in threadpool_info()), default=os.cpu_count() or 1)
 
 
 def _read_inputs(options: GwasOptions) -> _Inputs:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from nextlmm.assoc.scan import NEARLY_COLLINEAR, variant_status
 from nextlmm.cohort.align import Cohort
 from nextlmm.cohort.relatives import (
     KinshipList,
@@ -135,8 +137,23 @@ class Problem:
         tile = tile_of_packed(rows, len(self.source.samples), mean > 1.0)
         if not np.array_equal(self.samples, np.arange(len(self.source.samples))):
             tile = tile_of_samples(tile, self.samples)
-        variation = np.nan_to_num(self.n * self.summary.variance[variants])
-        return PackedVariants(tile, mean, variation)
+        return PackedVariants(tile, mean, np.nan_to_num(self.variation(variants)))
+
+    def variation(self, variants: IndexArray) -> FloatArray:
+        """Sum of squares of variants around their mean, (b,); NaN if no genotype is called."""
+        return np.asarray(self.n * self.summary.variance[variants])
+
+    def standing(
+        self, variants: IndexArray, on_covariates: FloatArray
+    ) -> tuple[np.ndarray, NDArray[np.bool_]]:
+        """Status of variants as their counts tell it, and whether covariates nearly explain them.
+
+        ``on_covariates`` (b, c) are the products of the variants with the basis of the covariates.
+        """
+        variation = self.variation(variants)
+        left = variation - np.sum(on_covariates**2, axis=1)
+        status = variant_status(self.summary.n_called[variants], variation)
+        return status, left < NEARLY_COLLINEAR * variation
 
     def total(self, progress: Progress | None = None) -> RelationshipSum:
         """The sum over all variants in the relationship matrix, or the given matrix.

@@ -6,21 +6,18 @@ import numpy as np
 
 from nextlmm.assoc.bound import ROUNDING, ScanBound
 from nextlmm.assoc.per_variant import PerVariantModel, per_variant_block, per_variant_model
+from nextlmm.assoc.projected import ProjectedFactor
 from nextlmm.assoc.scan import (
-    NEARLY_COLLINEAR,
     OK,
     AssociationBlock,
-    Lens,
     ScanModel,
     scan_model,
     test_block,
     tested_forms,
-    variant_status,
 )
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.dense import CholeskyFactor
-from nextlmm.linalg.inverse_form import InverseForm, inverse_form
 from nextlmm.linalg.spectral import SpectralCovariance, spectral_covariance
 from nextlmm.linalg.threads import available_threads
 from nextlmm.progress import Progress
@@ -100,7 +97,8 @@ def _columns_by_forms(
     Variants of which these would keep too few digits are whitened after all.
     """
     lenses = (model.wald,) if model.tested is model.wald else (model.wald, model.tested)
-    forms = [variant_form(_form(lens), np.float64) for lens in lenses]
+    projected = [ProjectedFactor(lens.factor, lens.trait.basis) for lens in lenses]
+    forms = [variant_form(each.form, np.float64) for each in projected]
     for form in forms:
         count_forms(form, problem.n, len(variants))
     py = [lens.factor.whiten_transposed(lens.trait.residual) for lens in lenses]
@@ -109,25 +107,16 @@ def _columns_by_forms(
     def tested(block: IndexArray) -> AssociationBlock:
         tile = problem.tile(block)
         product = tile.products(vectors)
-        left = np.sum(product[:, len(lenses) :] ** 2, axis=1)
-        variation = problem.n * problem.summary.variance[block]
-        status = variant_status(problem.summary.n_called[block], variation)
+        status, is_near = problem.standing(block, product[:, len(lenses) :])
         xpx = [tile.forms(form) for form in forms]
         result, is_sharp = tested_forms(model, xpx, list(product.T[: len(lenses)]), status)
-        is_sharp &= ~(variation - left < NEARLY_COLLINEAR * variation)
-        again = np.flatnonzero((status == OK) & ~is_sharp)
+        again = np.flatnonzero((status == OK) & (is_near | ~is_sharp))
         progress.advance(len(block))
         if not again.size:
             return result
         return result.with_rows(again, test_block(model, problem.dosages(block[again])))
 
     return joined(variants, in_threads(tested, problem.blocks(variants), available_threads()))
-
-
-def _form(lens: Lens) -> InverseForm:
-    """X'Px of a lens."""
-    basis = lens.factor.whiten_transposed(lens.trait.basis)
-    return inverse_form(lens.factor).less(basis)
 
 
 def _checked(problem: Problem, columns: ScanColumns, certified: Certified) -> ScanColumns:

@@ -6,13 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nextlmm.assoc.projected import ProjectedFactor
-from nextlmm.assoc.scan import (
-    NEARLY_COLLINEAR,
-    OK,
-    spread,
-    usable_columns,
-    variant_status,
-)
+from nextlmm.assoc.scan import OK, spread, usable_columns
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.pcg import inverse_forms
@@ -89,19 +83,17 @@ def _with_nearly_collinear(
     predicted: FloatArray,
 ) -> Forms:
     """The forms of a block, those that covariates nearly explain with all their digits."""
-    summary = problem.summary
-    variation = problem.n * summary.variance[block]
-    left = variation - np.sum(product[:, 1:] ** 2, axis=1)
-    status = variant_status(summary.n_called[block], variation)
+    variation = problem.variation(block)
+    status, is_near = problem.standing(block, product[:, 1:])
     score, share = product[:, 0], np.full(len(block), np.nan)
     np.divide(predicted, variation, out=share, where=variation > 0.0)
-    near = np.flatnonzero((status == OK) & (left < NEARLY_COLLINEAR * variation))
+    near = np.flatnonzero((status == OK) & is_near)
     if near.size:
         columns, status[near] = usable_columns(problem.dosages(block[near]), design)
         good = status[near] == OK
+        forms, squares = factor.forms(columns), np.einsum("ij,ij->j", columns, columns)
         score[near] = spread(py @ columns, good)
-        predicted[near] = spread(factor.forms(columns), good)
-        share[near] = spread(factor.forms(columns) / np.einsum("ij,ij->j", columns, columns), good)
+        predicted[near], share[near] = spread(forms, good), spread(forms / squares, good)
     bad = status != OK
     score[bad] = predicted[bad] = share[bad] = np.nan
     return Forms(score=score, predicted=predicted, share=share, status=status)
