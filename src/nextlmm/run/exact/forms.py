@@ -22,10 +22,12 @@ ROUNDING = 1e-6
 SINGLE_ROUNDING = 1e-4
 """The same where it is in single precision, as it is where no more than `SINGLE_RTOL` is asked.
 
-A product is off by 2e-7 of its norm, hence x'Px by 2e-7 |u| |x|, with u = Px; that is less than
-this share of it unless |Px| |x| is 500 times x'Px.
+A product was measured to be off by less than 2e-7 of its norm (`RelationshipOperator.matmul`), hence
+x'Px by 2e-7 |Px| |x|, which is less than this share of it while |Px| |x| is below 500 x'Px.  With k
+the condition number it is at most (k^1/2 + k^-1/2) / 2 times x'Px (Kantorovich 1948), so that k below
+`SINGLE_CONDITION` will do.
 """
-SINGLE_RTOL = 1e-3
+SINGLE_RTOL, SINGLE_CONDITION = 1e-3, 9e5
 _SMALLEST_BLOCK = 64
 _SOLVED_ELEMENTS = 1 << 22  # of one array of a block of exact forms; a solve keeps about eight
 
@@ -128,7 +130,9 @@ def exact_forms(
     Cost: for each variant some four to eight products with the genotypes, a block at a time.
     """
     size = max(_SMALLEST_BLOCK, _SOLVED_ELEMENTS // problem.n)
-    is_single = rtol >= SINGLE_RTOL
+    # No eigenvalue of K is above n, and none of A below 1 - weight.
+    condition = (weight * problem.n + 1.0 - weight) / (1.0 - weight)
+    is_single = rtol >= SINGLE_RTOL and condition < SINGLE_CONDITION
     values, errors = [], []
     for at in range(0, len(variants), size):
         block = variants[at : at + size]
