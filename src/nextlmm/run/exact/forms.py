@@ -22,10 +22,10 @@ ROUNDING = 1e-6
 SINGLE_ROUNDING = 1e-4
 """The same where it is in single precision, as it is where no more than `SINGLE_RTOL` is asked.
 
-A product was measured to be off by less than 2e-7 of its norm (`RelationshipOperator.matmul`), hence
-x'Px by 2e-7 |Px| |x|, which is less than this share of it while |Px| |x| is below 500 x'Px.  With k
-the condition number it is at most (k^1/2 + k^-1/2) / 2 times x'Px (Kantorovich 1948), so that k below
-`SINGLE_CONDITION` will do.
+A product was measured to be off by less than 2e-7 of its norm (`RelationshipOperator.matmul`),
+hence x'Px by 2e-7 |Px| |x|, which is less than this share of it while |Px| |x| is below 500 x'Px.
+With k the condition number it is at most (k^1/2 + k^-1/2) / 2 times x'Px (Kantorovich 1948), so
+that k below `SINGLE_CONDITION` will do.
 """
 SINGLE_RTOL, SINGLE_CONDITION = 1e-3, 9e5
 _SMALLEST_BLOCK = 64
