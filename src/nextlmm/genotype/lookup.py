@@ -1,12 +1,14 @@
 """Products with packed genotypes by table look-up, compiled for the processor at hand.
 
-Thirty-two genotypes of two bits each make a word.  A matrix of genotypes is kept as words (chunks,
-rows): word [j, r] holds the columns 32 j to 32 j + 31 of row r, the first in the lowest bits.  A
-product of that matrix with an array x takes two columns at a time: the sixteen combinations that
-two genotypes can have are added up beforehand, for a panel of columns of x at once, and every row
-then costs one look-up and one addition for two genotypes, where decoding and multiplying would cost
-two multiplications and the decoding.  The tables of a chunk, 32 KiB, stay in the processor's
-nearest cache.  This is the method of the four Russians (Arlazarov et al. 1970) on vectors.
+Four genotypes make a byte, as the digits of a number in base three, and eight bytes a word.  A
+matrix of genotypes is kept as words (chunks, rows): word [j, r] holds the columns 32 j to 32 j + 31
+of row r, the first in the lowest byte, of which it is the lowest digit.  A product of that matrix
+with an array x takes four columns at a time: the 81 combinations that four genotypes can have are
+added up beforehand, for a panel of columns of x at once, and every row then costs one look-up and
+one addition for four genotypes, where decoding and multiplying would cost four multiplications and
+the decoding.  The tables of a chunk, 41 KiB, stay in the processor's nearest cache, each entry on a
+cache line of its own.  This is the method of the four Russians (Arlazarov et al. 1970) on vectors.
+Missing genotypes have no digit: they are 0 here, and listed beside the words.
 
 The code is written in the intermediate language of LLVM, which makes vector instructions of it
 that fit the processor: it takes some 30 ms the first time, and nothing has to be compiled when the
@@ -24,16 +26,19 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 GENOTYPES_IN_WORD = 32
-WIDTHS = {"float32": (8, 16, 32), "float64": (4, 8, 16)}
-"""Columns of a panel, of which the widest fill the nearest cache with their tables."""
+WIDTH = {"float32": 16, "float64": 8}
+"""Columns of a panel: one cache line of them."""
+COMBINATIONS = 81
+CELLS = 8
+"""Bytes of a word, each four genotypes."""
 
-_PAIRS = GENOTYPES_IN_WORD // 2
 _I64, _I32, _BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8)
 _POINTER = _BYTE.as_pointer()
 _EVEN_BITS = 0x5555555555555555
+_LINE = 64  # bytes of a cache line
 # What two threads compile at the same time would be compiled twice, and one of it freed in use.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -49,33 +54,47 @@ class Kernels:
     call: Mapping[str, Callable[..., None]]
 
 
-def width_for(columns: int, dtype: DTypeLike) -> int:
-    """The narrowest panel that holds so many columns, or the widest there is."""
-    widths = WIDTHS[np.dtype(dtype).name]
-    return next((width for width in widths if width >= columns), widths[-1])
-
-
-def product_kernels(dtype: str, width: int) -> Kernels:
-    """``product``, ``gather`` and ``squares`` for panels of ``width`` columns of a type.
+def product_kernels(dtype: str) -> Kernels:
+    """The functions of products, for panels of a type.
 
     product(words, stride, rows, chunks, x, x_stride, values, values_stride, table, out, out_stride)
         adds to out (rows, width) the genotypes (rows, 32 chunks) times x (32 chunks, width).
-        ``values`` holds the number that stands for each of the four codes, of the 32 chunks columns
-        ``values_stride`` bytes apart (0 if they are the same for all); ``table`` is room for
-        256 width numbers.  ``stride`` is in words, those of x and out are in bytes.
-    gather(starts, places, rows, weights, x, x_stride, out, out_stride)
-        adds to each row r of out weights[r] times the sum of the rows of x at
-        places[starts[r]:starts[r + 1]].
-    squares(products, rows, means, sums, weights, totals)
-        adds to totals[r], in double precision, the sum over the columns of
-        weights (products[r] - means[r] sums)^2, and sets products (rows, width) to 0.
+        ``values`` holds the number that stands for each of the three digits, of the 32 chunks
+        columns ``values_stride`` bytes apart (0 if they are the same for all); ``table`` is room
+        that `table_room` made.  ``stride`` is in words, those of x and out are in bytes.
+    finish(starts, ends, places, rows, means, x, scales, shifts, sums, out)
+        turns rows of a product with x (., width) into those of standardised genotypes: adds to row
+        r means[r] times the sum of the rows of x at places[starts[r]:ends[r]], multiplies by
+        scales[r] and takes off shifts[r] sums.  x may begin before its memory does if no place is
+        there.
+    scatter(starts, ends, places, rows, weights, x, out)
+        adds weights[r] times row r of x to the rows of out at places[starts[r]:ends[r]].
+    squares(words, stride, rows, listed, places, panels, n_panels, values, table, products, means,
+            scales, totals)
+        adds to totals (rows,), in double precision, the weighted sums of squares of the products of
+        centred genotypes with the vectors of some panels.  A panel is five integers: its first word
+        and number of words, and the addresses of its x, sums and weights.  The missing genotypes of
+        row r from word j on are listed from listed[j, r] on; ``products`` (rows, width) are zeros,
+        before and after.
     """
     with _ONE_AT_A_TIME:
-        return _product_kernels(dtype, width)
+        return _product_kernels(dtype)
+
+
+def table_room(dtype: DTypeLike) -> NDArray[Any]:
+    """Room for the tables of a chunk; where an entry on two cache lines would cost two loads."""
+    kind = np.dtype(dtype)
+    count = CELLS * COMBINATIONS * WIDTH[kind.name]
+    room = np.empty(count * kind.itemsize + _LINE, np.uint8)
+    start = -room.ctypes.data % _LINE
+    return room[start : start + count * kind.itemsize].view(kind)
 
 
 def word_kernels() -> Kernels:
-    """Functions of the words alone.
+    """Functions of words alone, in which two bits are a genotype as PLINK 1 has it.
+
+    digits(words, count)
+        turns words of bits into words of digits, the copies of the effect allele.
 
     transpose(words, stride, chunks, out, out_stride, out_chunks)
         of a matrix of 32 out_chunks rows and 32 chunks columns.
@@ -89,22 +108,26 @@ def word_kernels() -> Kernels:
 
 
 @cache
-def _product_kernels(dtype: str, width: int) -> Kernels:
+def _product_kernels(dtype: str) -> Kernels:
     number = ir.FloatType() if dtype == "float32" else ir.DoubleType()
-    module = ir.Module(name=f"product_{dtype}_{width}")
-    _product(module, number, width)
-    _gather(module, number, width)
-    _squares(module, number, width)
-    return _compiled(module, {"product": 11, "gather": 8, "squares": 6})
+    width = WIDTH[dtype]
+    module = ir.Module(name=f"product_{dtype}")
+    product = _product(module, number, width)
+    finish = _finish(module, number, width)
+    _scatter(module, number, width)
+    _squares(module, number, width, product, finish)
+    return _compiled(module, {"product": 11, "finish": 10, "scatter": 7, "squares": 13})
 
 
 @cache
 def _word_kernels() -> Kernels:
     module = ir.Module(name="words")
+    _digits(module)
     _transpose(module)
     _count_missing(module)
     _list_missing(module)
-    return _compiled(module, {"transpose": 6, "count_missing": 5, "list_missing": 6})
+    count = {"digits": 2, "transpose": 6, "count_missing": 5, "list_missing": 6}
+    return _compiled(module, count)
 
 
 def _compiled(module: ir.Module, arguments: dict[str, int]) -> Kernels:
@@ -169,45 +192,38 @@ def _load(b: ir.IRBuilder, base: Any, offset: Any, kind: ir.Type, align: int) ->
     return b.load(_at(b, base, offset, kind), align=align)
 
 
-def _product(module: ir.Module, number: ir.Type, width: int) -> None:
+def _product(module: ir.Module, number: ir.Type, width: int) -> ir.Function:
     b, arguments = _function(module, "product", "piiipipippi")
     words, stride, rows, chunks, x, x_stride, values, values_stride, table, out, out_stride = (
         arguments
     )
     size = 4 if isinstance(number, ir.FloatType) else 8
     vector = ir.VectorType(number, width)
-    entry_bytes = width * size
     with _loop(b, chunks) as chunk:
         first = b.mul(chunk, _I64(GENOTYPES_IN_WORD))
-        with _loop(b, _PAIRS) as pair:
-            column = b.add(first, b.mul(pair, _I64(2)))
-            _fill_table(b, column, pair, x, x_stride, values, values_stride, table, vector, size)
+        with _loop(b, CELLS) as cell:
+            column = b.add(first, b.mul(cell, _I64(4)))
+            _fill_table(b, column, cell, x, x_stride, values, values_stride, table, vector, size)
         of_chunk = b.gep(words, [b.mul(b.mul(chunk, stride), _I64(8))])
         with _loop(b, rows) as row:
             word = _load(b, of_chunk, b.mul(row, _I64(8)), _I64, 8)
             target = _at(b, out, b.mul(row, out_stride), vector)
             # Two sums, so that one addition need not wait for the one before.
             sums = [b.load(target, align=size), ir.Constant(vector, [0.0] * width)]
-            for pair in range(_PAIRS):
-                place = _scaled_nibble(b, word, pair, entry_bytes)
-                start = b.gep(table, [_I64(16 * pair * entry_bytes)])
-                entry = _load(b, start, place, vector, size)
-                sums[pair % 2] = b.fadd(sums[pair % 2], entry)
+            for cell in range(CELLS):
+                digits = b.and_(b.lshr(word, _I64(8 * cell)), _I64(0xFF))
+                start = b.gep(table, [_I64(COMBINATIONS * cell * _LINE)])
+                entry = _load(b, start, b.mul(digits, _I64(_LINE)), vector, _LINE)
+                sums[cell % 2] = b.fadd(sums[cell % 2], entry)
             b.store(b.fadd(*sums), target, align=size)
     b.ret_void()
-
-
-def _scaled_nibble(b: ir.IRBuilder, word: Any, pair: int, scale: int) -> Any:
-    """The four bits of a pair of genotypes, times a power of two."""
-    shift = 4 * pair - (scale.bit_length() - 1)
-    moved = b.lshr(word, _I64(shift)) if shift >= 0 else b.shl(word, _I64(-shift))
-    return b.and_(moved, _I64(15 * scale))
+    return b.function
 
 
 def _fill_table(
     b: ir.IRBuilder,
     column: Any,
-    pair: Any,
+    cell: Any,
     x: Any,
     x_stride: Any,
     values: Any,
@@ -216,19 +232,23 @@ def _fill_table(
     vector: ir.VectorType,
     size: int,
 ) -> None:
-    """The sums of all combinations of two genotypes, the first in the lower bits."""
+    """The sums of all combinations of four genotypes, the first the lowest digit."""
     products = []
-    for which in range(2):
+    for which in range(4):
         at = b.add(column, _I64(which))
         row = _load(b, x, b.mul(at, x_stride), vector, size)
         own = b.gep(values, [b.mul(at, values_stride)])
-        for code in range(4):
-            value = _load(b, own, _I64(code * size), vector.element, size)
-            products.append(b.fmul(row, _splat(b, value, vector)))
-    start = b.gep(table, [b.mul(pair, _I64(16 * vector.count * size))])
-    for both in range(16):
-        entry = b.fadd(products[both & 3], products[4 + (both >> 2)])
-        b.store(entry, _at(b, start, _I64(both * vector.count * size), vector), align=size)
+        numbers = [_load(b, own, _I64(digit * size), vector.element, size) for digit in range(3)]
+        products.append([b.fmul(row, _splat(b, number, vector)) for number in numbers])
+    low, high = (
+        [b.fadd(first, second) for second in upper for first in lower]
+        for lower, upper in (products[:2], products[2:])
+    )
+    start = b.gep(table, [b.mul(cell, _I64(COMBINATIONS * _LINE))])
+    for upper_digits, second in enumerate(high):
+        for lower_digits, first in enumerate(low):
+            place = _at(b, start, _I64((9 * upper_digits + lower_digits) * _LINE), vector)
+            b.store(b.fadd(first, second), place, align=_LINE)
 
 
 def _splat(b: ir.IRBuilder, value: Any, vector: ir.VectorType) -> Any:
@@ -237,50 +257,126 @@ def _splat(b: ir.IRBuilder, value: Any, vector: ir.VectorType) -> Any:
     return b.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(_I32, vector.count), None))
 
 
-def _gather(module: ir.Module, number: ir.Type, width: int) -> None:
-    b, arguments = _function(module, "gather", "ppippipi")
-    starts, places, rows, weights, x, x_stride, out, out_stride = arguments
+def _finish(module: ir.Module, number: ir.Type, width: int) -> ir.Function:
+    b, arguments = _function(module, "finish", "pppipppppp")
+    starts, ends, places, rows, means, x, scales, shifts, sums, out = arguments
     size = 4 if isinstance(number, ir.FloatType) else 8
     vector = ir.VectorType(number, width)
+    of_columns = _load(b, sums, _I64(0), vector, size)
     total = b.alloca(vector)
     with _loop(b, rows) as row:
         b.store(ir.Constant(vector, [0.0] * width), total)
-        begin = _load(b, starts, b.mul(row, _I64(8)), _I64, 8)
-        end = _load(b, starts, b.mul(b.add(row, _I64(1)), _I64(8)), _I64, 8)
-        with _loop(b, end, begin) as at:
-            place = b.zext(_load(b, places, b.mul(at, _I64(4)), _I32, 4), _I64)
-            line = _load(b, x, b.mul(place, x_stride), vector, size)
+        with _listed(b, starts, ends, places, row) as place:
+            line = _load(b, x, b.mul(place, _I64(width * size)), vector, size)
             b.store(b.fadd(b.load(total), line), total)
+        mean, scale, shift = (
+            _splat(b, _load(b, of_rows, b.mul(row, _I64(size)), number, size), vector)
+            for of_rows in (means, scales, shifts)
+        )
+        target = _at(b, out, b.mul(row, _I64(width * size)), vector)
+        product = b.fadd(b.load(target, align=size), b.fmul(b.load(total), mean))
+        b.store(b.fsub(b.fmul(product, scale), b.fmul(of_columns, shift)), target, align=size)
+    b.ret_void()
+    return b.function
+
+
+def _scatter(module: ir.Module, number: ir.Type, width: int) -> None:
+    b, arguments = _function(module, "scatter", "pppippp")
+    starts, ends, places, rows, weights, x, out = arguments
+    size = 4 if isinstance(number, ir.FloatType) else 8
+    vector = ir.VectorType(number, width)
+    with _loop(b, rows) as row:
         weight = _load(b, weights, b.mul(row, _I64(size)), number, size)
-        target = _at(b, out, b.mul(row, out_stride), vector)
-        weighted = b.fmul(b.load(total), _splat(b, weight, vector))
-        b.store(b.fadd(b.load(target, align=size), weighted), target, align=size)
+        line = _load(b, x, b.mul(row, _I64(width * size)), vector, size)
+        weighted = b.fmul(line, _splat(b, weight, vector))
+        with _listed(b, starts, ends, places, row) as place:
+            target = _at(b, out, b.mul(place, _I64(width * size)), vector)
+            b.store(b.fadd(b.load(target, align=size), weighted), target, align=size)
     b.ret_void()
 
 
-def _squares(module: ir.Module, number: ir.Type, width: int) -> None:
-    b, (products, rows, means, sums, weights, totals) = _function(module, "squares", "pipppp")
+@contextmanager
+def _listed(b: ir.IRBuilder, starts: Any, ends: Any, places: Any, row: Any) -> Iterator[Any]:
+    """Code for every place that is listed for a row."""
+    begin, end = (_load(b, listed, b.mul(row, _I64(8)), _I64, 8) for listed in (starts, ends))
+    with _loop(b, end, begin) as at:
+        yield b.zext(_load(b, places, b.mul(at, _I64(4)), _I32, 4), _I64)
+
+
+def _squares(
+    module: ir.Module, number: ir.Type, width: int, product: ir.Function, finish: ir.Function
+) -> None:
+    b, arguments = _function(module, "squares", "piipppipppppp")
+    words, stride, rows, listed, places, panels, n_panels, values, table, products = arguments[:10]
+    means, scales, totals = arguments[10:]
+    size = 4 if isinstance(number, ir.FloatType) else 8
+    line = _I64(width * size)
+    with _loop(b, n_panels) as panel:
+        own = b.gep(panels, [b.mul(panel, _I64(40))])
+        first, chunks, x, sums, weights = (
+            _load(b, own, _I64(8 * at), _I64 if at < 2 else _POINTER, 8) for at in range(5)
+        )
+        of_panel = b.gep(words, [b.mul(b.mul(first, stride), _I64(8))])
+        none = _I64(0)
+        b.call(
+            product,
+            [of_panel, stride, rows, chunks, x, line, values, none, table, products, line],
+        )
+        begin, end = (
+            b.gep(listed, [b.mul(b.mul(word, rows), _I64(8))])
+            for word in (first, b.add(first, chunks))
+        )
+        before = b.mul(b.mul(first, _I64(GENOTYPES_IN_WORD)), line)
+        of_first_sample = b.gep(x, [b.neg(before)])
+        b.call(
+            finish,
+            [begin, end, places, rows, means, of_first_sample, scales, means, sums, products],
+        )
+        _add_squares(b, number, width, rows, products, weights, totals)
+    b.ret_void()
+
+
+def _add_squares(
+    b: ir.IRBuilder,
+    number: ir.Type,
+    width: int,
+    rows: Any,
+    products: Any,
+    weights: Any,
+    totals: Any,
+) -> None:
+    """Add the weighted squares of each row of the products to its total, and clear it."""
     size = 4 if isinstance(number, ir.FloatType) else 8
     vector = ir.VectorType(number, width)
-    kind = "f32" if size == 4 else "f64"
-    add_up = ir.Function(
-        module, ir.FunctionType(number, [number, vector]), f"llvm.vector.reduce.fadd.v{width}{kind}"
-    )
-    of_columns, weight = (
-        _load(b, sums, _I64(0), vector, size),
-        _load(b, weights, _I64(0), vector, size),
-    )
+    name = f"llvm.vector.reduce.fadd.v{width}{'f32' if size == 4 else 'f64'}"
+    add_up = ir.Function(b.module, ir.FunctionType(number, [number, vector]), name)
+    weight = _load(b, weights, _I64(0), vector, size)
     with _loop(b, rows) as row:
         place = _at(b, products, b.mul(row, _I64(width * size)), vector)
-        mean = _splat(b, _load(b, means, b.mul(row, _I64(size)), number, size), vector)
-        centred = b.fsub(b.load(place, align=size), b.fmul(mean, of_columns))
-        weighted = b.fmul(b.fmul(centred, centred), weight)
+        values = b.load(place, align=size)
+        weighted = b.fmul(b.fmul(values, values), weight)
         total = b.call(add_up, [number(0.0), weighted], fastmath=("reassoc",))
         if size == 4:
             total = b.fpext(total, ir.DoubleType())
         target = _at(b, totals, b.mul(row, _I64(8)), ir.DoubleType())
         b.store(b.fadd(b.load(target, align=8), total), target, align=8)
         b.store(ir.Constant(vector, [0.0] * width), place, align=size)
+
+
+def _digits(module: ir.Module) -> None:
+    b, (words, count) = _function(module, "digits", "pi")
+    with _loop(b, count) as index:
+        place = _at(b, words, b.mul(index, _I64(8)), _I64)
+        word = b.load(place, align=8)
+        upper = b.and_(b.lshr(word, _I64(1)), _I64(_EVEN_BITS))
+        not_lower = b.xor(b.and_(word, _I64(_EVEN_BITS)), _I64(_EVEN_BITS))
+        one = b.and_(upper, not_lower)  # 10 is one copy, 00 are two, 11 and 01 none
+        two = b.and_(b.xor(upper, _I64(_EVEN_BITS)), not_lower)
+        fields = b.or_(one, b.shl(two, _I64(1)))
+        for bits, mask, factor in ((2, 0x3333333333333333, 3), (4, 0x0F0F0F0F0F0F0F0F, 9)):
+            higher = b.and_(b.lshr(fields, _I64(bits)), _I64(mask))
+            fields = b.add(b.and_(fields, _I64(mask)), b.mul(higher, _I64(factor)))
+        b.store(fields, place, align=8)
     b.ret_void()
 
 

@@ -1,80 +1,61 @@
 """Weighted sums of squares of products of variants with fixed vectors: quadratic forms."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nextlmm.genotype.lookup import GENOTYPES_IN_WORD, Kernels, product_kernels
-from nextlmm.genotype.tile import (
-    COPIES,
-    IS_MISSING,
-    MOSTLY_CALLED,
-    GenotypeTile,
-    listed_missing,
-    panels,
-)
+from nextlmm.genotype.lookup import GENOTYPES_IN_WORD, WIDTH, product_kernels, table_room
+from nextlmm.genotype.tile import COPIES, GenotypeTile, panels
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class SquarePanel:
-    """Vectors of which squares of products are wanted.
+class SquarePanels:
+    """Vectors of which squares of products are wanted, ready for any number of tiles.
 
-    first, chunks : which words of samples the vectors meet.
-    x : (32 chunks, width) the vectors, zeros where there is none, of a width of `lookup`.
-    sums, weights : (width,) of the vectors, of the type of x.
+    dtype : of all arrays.
+    arrays : of the panels, kept because ``listed`` has their addresses: vectors (32 chunks, width)
+        with zeros around them, their sums and their weights (width,).
+    listed : (p, 5) the panels as `lookup` takes them.
     """
 
-    first: int
-    chunks: int
-    x: NDArray[Any]
-    sums: NDArray[Any]
-    weights: NDArray[Any]
-
-
-class _Missing(NamedTuple):
-    """Missing genotypes among the samples of some words: see `GenotypeTile`."""
-
-    first: int
-    chunks: int
-    starts: NDArray[np.int64]
-    places: NDArray[np.uint32]
-
-
-class _Room(NamedTuple):
-    """What the panels of a width share: code, numbers that stand for codes, and working memory."""
-
-    kernels: Kernels
-    copies: NDArray[Any]
-    is_missing: NDArray[Any]
-    table: NDArray[Any]
-    products: NDArray[Any]
-    means: NDArray[Any]
+    dtype: np.dtype[Any]
+    arrays: tuple[NDArray[Any], ...]
+    listed: NDArray[np.int64]
 
 
 def square_panels(
-    start: int, vectors: NDArray[Any], weights: FloatArray, dtype: DTypeLike
-) -> Iterator[SquarePanel]:
-    """Panels of vectors (rows, k) that meet the samples from ``start`` on, with weights (k,)."""
-    first, stop = start // GENOTYPES_IN_WORD, start + len(vectors)
-    chunks = -(-stop // GENOTYPES_IN_WORD) - first
-    above = start - GENOTYPES_IN_WORD * first
-    for column, width in panels(vectors.shape[1], dtype):
-        part = vectors[:, column : column + width]
-        x = np.zeros((GENOTYPES_IN_WORD * chunks, width), dtype)
-        x[above : above + len(part), : part.shape[1]] = part
-        weight = np.zeros(width, dtype)
-        weight[: part.shape[1]] = weights[column : column + width]
-        yield SquarePanel(first, chunks, x, x.sum(axis=0, dtype=np.float64).astype(dtype), weight)
+    parts: Iterable[tuple[int, NDArray[Any], FloatArray]], dtype: DTypeLike
+) -> SquarePanels:
+    """Vectors in panels of a type; one copy of them.
+
+    A part is the first sample that its vectors meet, the vectors (rows, k) and weights (k,).
+    """
+    kind = np.dtype(dtype)
+    width = WIDTH[kind.name]
+    arrays: list[NDArray[Any]] = []
+    listed: list[list[int]] = []
+    for start, vectors, weights in parts:
+        rows, k = vectors.shape
+        first, above = divmod(start, GENOTYPES_IN_WORD)
+        chunks = -(-(start + rows) // GENOTYPES_IN_WORD) - first
+        for column in panels(k, kind):
+            own = slice(column, min(column + width, k))
+            x = np.zeros((GENOTYPES_IN_WORD * chunks, width), kind)
+            x[above : above + rows, : own.stop - column] = vectors[:, own]
+            weight = np.zeros(width, kind)
+            weight[: own.stop - column] = weights[own]
+            sums = x.sum(axis=0, dtype=np.float64).astype(kind)
+            arrays += [x, sums, weight]
+            listed.append([first, chunks, *(_address(array) for array in arrays[-3:])])
+    return SquarePanels(kind, tuple(arrays), np.array(listed, np.int64).reshape(-1, 5))
 
 
-def sum_of_squares(
-    tile: GenotypeTile, vectors: Sequence[SquarePanel], mean: FloatArray
-) -> FloatArray:
+def sum_of_squares(tile: GenotypeTile, vectors: SquarePanels, mean: FloatArray) -> FloatArray:
     """Sum over the vectors v of weight (v' x)^2 of every variant x of a tile, (n_variants,).
 
     Parameters
@@ -83,62 +64,41 @@ def sum_of_squares(
     vectors : in panels.
     mean : (n_variants,) taken off the called genotypes; missing ones are 0 after that.
 
-    Cost: an addition for every two genotypes that a vector meets.
+    Cost: an addition for every four genotypes that a vector meets.
     """
-    means = np.where(tile.is_flipped, 2.0 - mean, mean)
+    kind = vectors.dtype
     totals = np.zeros(tile.n_variants)
-    missing = _Missing(0, len(tile.by_variant), tile.starts, tile.places)
-    rooms: dict[tuple[np.dtype[Any], int], _Room] = {}
-    for panel in vectors:
-        if (panel.first, panel.chunks) != (missing.first, missing.chunks):
-            missing = _missing_in(tile, panel.first, panel.chunks)
-        kind = panel.x.dtype, panel.x.shape[1]
-        if kind not in rooms:
-            rooms[kind] = _room(*kind, means)
-        _add_squares(tile, panel, missing, rooms[kind], totals)
+    listed, copies, table = _listed_before(tile), np.array(COPIES, kind), table_room(kind)
+    products = np.zeros((tile.n_variants, WIDTH[kind.name]), kind)
+    counted = np.where(tile.is_flipped, 2.0 - mean, mean).astype(kind)
+    ones = np.ones(tile.n_variants, kind)
+    product_kernels(kind.name).call["squares"](
+        _address(tile.by_variant),
+        tile.by_variant.shape[1],
+        tile.n_variants,
+        _address(listed),
+        _address(tile.places),
+        _address(vectors.listed),
+        len(vectors.listed),
+        _address(copies),
+        _address(table),
+        _address(products),
+        _address(counted),
+        _address(ones),
+        _address(totals),
+    )
     return totals
 
 
-def _add_squares(
-    tile: GenotypeTile, panel: SquarePanel, missing: _Missing, room: _Room, totals: FloatArray
-) -> None:
-    call, products = room.kernels.call, _address(room.products)
-    x, stride, count = _address(panel.x), panel.x.strides[0], tile.n_variants
-    row_stride = tile.by_variant.shape[1]
-    words = _address(tile.by_variant) + 8 * panel.first * row_stride
-    shape = (row_stride, count, panel.chunks, x, stride)
-    table, means = _address(room.table), _address(room.means)
-    call["product"](words, *shape, _address(room.copies), 0, table, products, stride)
-    if len(missing.places) * MOSTLY_CALLED > GENOTYPES_IN_WORD * panel.chunks * count:
-        of_missing = np.zeros_like(room.products)
-        target = _address(of_missing)
-        call["product"](words, *shape, _address(room.is_missing), 0, table, target, stride)
-        of_missing *= room.means[:, None]
-        np.add(room.products, of_missing, out=room.products)
-    elif len(missing.places):
-        listed = _address(missing.starts), _address(missing.places), count
-        call["gather"](*listed, means, x, stride, products, stride)
-    vectors = _address(panel.sums), _address(panel.weights)
-    call["squares"](products, count, means, *vectors, _address(totals))
-
-
-def _room(dtype: np.dtype[Any], width: int, means: FloatArray) -> _Room:
-    return _Room(
-        product_kernels(dtype.name, width),
-        np.array(COPIES, dtype),
-        np.array(IS_MISSING, dtype),
-        np.empty(256 * width, dtype),
-        np.zeros((len(means), width), dtype),
-        means.astype(dtype),
-    )
-
-
-def _missing_in(tile: GenotypeTile, first: int, chunks: int) -> _Missing:
-    """Missing genotypes among the samples of some words, counted from the first of these."""
-    if len(tile.places) == 0 or chunks == len(tile.by_variant):
-        return _Missing(first, chunks, tile.starts, tile.places)
-    words = tile.by_variant[first : first + chunks]
-    return _Missing(first, chunks, *listed_missing(words, tile.n_variants))
+def _listed_before(tile: GenotypeTile) -> NDArray[np.int64]:
+    """Where in ``places`` each word of each variant begins, (chunks + 1, n_variants)."""
+    shape = len(tile.by_variant) + 1, tile.n_variants
+    variant = np.repeat(np.arange(tile.n_variants), np.diff(tile.starts))
+    following = tile.places.astype(np.int64) // GENOTYPES_IN_WORD + 1
+    counts = np.bincount(following * shape[1] + variant, minlength=shape[0] * shape[1])
+    result = counts.reshape(shape).cumsum(axis=0)
+    result += tile.starts[:-1]
+    return result
 
 
 def _address(array: NDArray[Any]) -> int:

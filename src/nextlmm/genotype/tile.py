@@ -5,19 +5,18 @@ most of them are 0 and sums in single precision keep their digits; that is undon
 leave this module.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nextlmm.genotype.lookup import (
     GENOTYPES_IN_WORD,
-    WIDTHS,
+    WIDTH,
     product_kernels,
-    width_for,
+    table_room,
     word_kernels,
 )
 from nextlmm.genotype.tables import IndexArray
@@ -30,9 +29,35 @@ _EVEN = np.uint64(0x5555555555555555)
 _ONE = np.uint64(1)
 _NONE = 0xFF  # four genotypes without the effect allele
 _ROWS = 4096  # whose sums stay in the second cache
-MOSTLY_CALLED = 16  # one genotype in so many may be missing, or they are looked up in a pass anew
-COPIES = (2.0, 0.0, 1.0, 0.0)
-IS_MISSING = (0.0, 1.0, 0.0, 0.0)
+COPIES = (0.0, 1.0, 2.0)  # that a digit stands for
+_OF_COPIES = (3, 2, 0)  # the two bits of none, one and two copies in PLINK 1
+_BITS = np.zeros(256, np.uint8)  # the bytes of bits that bytes of digits stand for
+_BITS[:81] = [
+    sum(_OF_COPIES[digit] << 2 * place for place, digit in enumerate(reversed(digits)))
+    for digits in product(range(3), repeat=4)
+]
+
+
+class TileScaling(NamedTuple):
+    """A column is copies * scale - shift, a missing genotype as many copies as the mean.
+
+    All (n_variants,), in terms of the allele that is counted; from `GenotypeTile.scaling`.
+    """
+
+    mean: FloatArray
+    scale: FloatArray
+    shift: FloatArray
+
+
+class TileValues(NamedTuple):
+    """The numbers that stand for genotypes, from `GenotypeTile.values`.
+
+    of_copies : (b, 3) for no, one and two copies of the allele that is counted.
+    of_missing : (n_variants,) by how much that of a missing genotype is above that of no copy.
+    """
+
+    of_copies: FloatArray
+    of_missing: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +66,11 @@ class GenotypeTile:
 
     Attributes
     ----------
-    by_variant : (ceil(n / 32), b) words of samples, b the number of variants rounded up to 32.
-    by_sample : (b / 32, 32 ceil(n / 32)) words of variants.
-    is_flipped : (n_variants,) whether the words count the other allele.
-    starts, places : the samples that miss variant v are places[starts[v]:starts[v + 1]].
+    by_variant : (ceil(n / 32), b) words of digits of samples, b the number of variants rounded up
+        to 32.
+    by_sample : (b / 32, 32 ceil(n / 32)) words of digits of variants.
+    is_flipped : (n_variants,) whether the digits count the other allele.
+    starts, places : the samples that miss variant v are places[starts[v]:starts[v + 1]], rising.
     """
 
     n: int
@@ -65,63 +91,93 @@ class GenotypeTile:
 
     def packed(self, variants: IndexArray) -> PackedArray:
         """Some variants as PLINK 1 packs them, (len(variants), ceil(n / 4))."""
-        words = np.ascontiguousarray(self.by_variant[:, variants].T)
+        words = np.ascontiguousarray(self.bits(variants).T)
         flipped = self.is_flipped[variants]
         words[flipped] = _flipped(words[flipped])
         return words.view(np.uint8)[:, : -(-self.n // 4)]
 
-    def inner(
-        self, x: NDArray[Any], mean: FloatArray, scale: FloatArray, sums: FloatArray
-    ) -> NDArray[Any]:
-        """The columns ``(dosage - mean) * scale``, 0 where missing, times x: (b, k).
+    def bits(self, variants: IndexArray) -> WordArray:
+        """Some variants as words (chunks, len(variants)) of bits, of the allele that is counted."""
+        digits = np.ascontiguousarray(self.by_variant[:, variants])
+        words: WordArray = _BITS.take(digits.view(np.uint8)).view(np.uint64)
+        count = (self.starts[1:] - self.starts[:-1])[variants]
+        column = np.repeat(np.arange(len(variants)), count)
+        first = np.repeat(self.starts[:-1][variants] - (np.cumsum(count) - count), count)
+        chunk, place = np.divmod(self.places[first + np.arange(len(first))], GENOTYPES_IN_WORD)
+        # 11 where no copy was counted: less 10 it is 01, missing.
+        np.subtract.at(words, (chunk, column), np.uint64(2) << (np.uint64(2) * place))
+        return words
+
+    def inner(self, x: NDArray[Any], scaling: TileScaling, sums: FloatArray) -> NDArray[Any]:
+        """The standardised columns times x.
 
         Parameters
         ----------
-        x : (rows, k) from `padded`.
-        mean, scale : (n_variants,).
-        sums : (k,) of the columns of x.
+        x : (panels, rows, width) from `in_panels`.
+        scaling : of the columns.
+        sums : (panels, width) of the columns of x.
 
         Returns
         -------
-        As `outer` takes it: rows beyond the last variant are 0.
+        (panels, b, width) as `outer` takes it: rows beyond the last variant are 0.
 
-        Cost: an addition of k numbers for every two genotypes.
+        Cost: an addition of k numbers for every four genotypes.
         """
-        sign = np.where(self.is_flipped, -scale, scale)
-        mean = np.where(self.is_flipped, 2.0 - mean, mean)
-        padded_out = np.zeros((self.by_variant.shape[1], x.shape[1]), x.dtype)
-        out = padded_out[: self.n_variants]
-        _product(self.by_variant, slice(0, self.n_variants), x, COPIES, out)
-        if len(self.places) * MOSTLY_CALLED <= self.n * self.n_variants:
-            _add_missing(self.starts, self.places, mean.astype(x.dtype), x, out)
-        else:
-            missing = np.zeros_like(out)
-            _product(self.by_variant, slice(0, self.n_variants), x, IS_MISSING, missing)
-            missing *= mean.astype(x.dtype)[:, None]
-            out += missing
-        if sums.any():
-            out -= np.multiply.outer(mean, sums).astype(x.dtype)
-        out *= sign.astype(x.dtype)[:, None]
-        return padded_out
+        means, scales, shifts = (each.astype(x.dtype) for each in scaling)
+        out = np.zeros((len(x), self.by_variant.shape[1], x.shape[2]), x.dtype)
+        finish = product_kernels(x.dtype.name).call["finish"]
+        for panel, total, result in zip(x, sums.astype(x.dtype), out, strict=True):
+            _product(self.by_variant, slice(0, self.n_variants), panel, COPIES, result)
+            finish(
+                *self._listed(),
+                means.ctypes.data,
+                panel.ctypes.data,
+                scales.ctypes.data,
+                shifts.ctypes.data,
+                total.ctypes.data,
+                result.ctypes.data,
+            )
+        return out
 
-    def outer(self, t: NDArray[Any], values: FloatArray) -> NDArray[Any]:
-        """An array of numbers that stand for the genotypes times t: (32 ceil(n / 32), k).
+    def outer(self, t: NDArray[Any], values: TileValues) -> NDArray[Any]:
+        """Numbers that stand for the genotypes times t, (panels, 32 ceil(n / 32), width).
 
         Parameters
         ----------
-        t : (b, k), from `padded` or `inner`.
-        values : (n_variants, 4) the number for each two-bit code of each variant.
+        t : (panels, b, width), from `in_panels` or `inner`.
+        values : the numbers.
 
-        Cost: an addition of k numbers for every two genotypes.
+        Cost: an addition of k numbers for every four genotypes.
         """
-        own = np.zeros((len(t), 4), t.dtype)
-        own[: self.n_variants] = values
-        own[: self.n_variants][self.is_flipped] = values[self.is_flipped][:, [3, 1, 2, 0]]
-        out = np.zeros((self.by_sample.shape[1], t.shape[1]), t.dtype)
-        for start in range(0, len(out), _ROWS):
-            rows = slice(start, min(start + _ROWS, len(out)))
-            _product(self.by_sample, rows, t, own, out[rows])
+        of_copies, of_missing = (each.astype(t.dtype) for each in values)
+        out = np.zeros((len(t), self.by_sample.shape[1], t.shape[2]), t.dtype)
+        scatter = product_kernels(t.dtype.name).call["scatter"]
+        for panel, result in zip(t, out, strict=True):
+            for start in range(0, len(result), _ROWS):
+                rows = slice(start, min(start + _ROWS, len(result)))
+                _product(self.by_sample, rows, panel, of_copies, result[rows])
+            listed = self._listed()
+            scatter(*listed, of_missing.ctypes.data, panel.ctypes.data, result.ctypes.data)
         return out
+
+    def scaling(self, mean: FloatArray, scale: FloatArray, shift: FloatArray) -> TileScaling:
+        """For columns ``(dosage - mean) * scale - shift``, ``-shift`` where missing."""
+        sign = np.where(self.is_flipped, -scale, scale)
+        counted = np.where(self.is_flipped, 2.0 - mean, mean)
+        return TileScaling(counted, sign, counted * sign + shift)
+
+    def values(self, values: FloatArray) -> TileValues:
+        """For numbers that stand for the two-bit codes of each variant, (n_variants, 4)."""
+        of_copies = np.zeros((self.by_variant.shape[1], 3))
+        of_copies[: self.n_variants] = values[:, _OF_COPIES]
+        own = of_copies[: self.n_variants]
+        own[self.is_flipped] = own[self.is_flipped][:, ::-1]
+        return TileValues(of_copies, values[:, 1] - own[:, 0])
+
+    def _listed(self) -> tuple[int, int, int, int]:
+        """Where missing genotypes are listed, and of how many variants."""
+        starts = self.starts.ctypes.data
+        return starts, starts + self.starts.itemsize, self.places.ctypes.data, self.n_variants
 
 
 def tile_of_packed(packed: PackedArray, n: int, is_common: NDArray[np.bool_]) -> GenotypeTile:
@@ -149,33 +205,50 @@ def tile_of_samples(tile: GenotypeTile, samples: IndexArray) -> GenotypeTile:
     chunks = -(-len(samples) // GENOTYPES_IN_WORD)
     shape = (tile.by_sample.shape[0], GENOTYPES_IN_WORD * chunks)
     by_sample = np.full(shape, np.uint64(2**64 - 1))
-    by_sample[:, : len(samples)] = tile.by_sample[:, samples]
+    words = np.full(tile.by_variant.shape, np.uint64(2**64 - 1))
+    words[:, : tile.n_variants] = tile.bits(np.arange(tile.n_variants))
+    by_sample[:, : len(samples)] = _transposed(words)[:, samples]
     return _tile_of_words(_transposed(by_sample), len(samples), tile.is_flipped)
 
 
-def padded(x: NDArray[Any], rows: int, dtype: DTypeLike) -> NDArray[Any]:
-    """An array (n, k) with zeros below and to the right, as products take it."""
+def in_panels(x: NDArray[Any], rows: int, dtype: DTypeLike) -> NDArray[Any]:
+    """An array (n, k) as products take it: (panels, rows rounded up to 32, width).
+
+    Panels of as many columns as `lookup` takes together lie one after the other, with zeros below
+    and beside x; ``out_of_panels`` is the way back.
+    """
     n, k = x.shape
-    width = sum(width for _, width in panels(k, np.dtype(dtype)))
-    result = np.zeros((-(-rows // GENOTYPES_IN_WORD) * GENOTYPES_IN_WORD, width), dtype)
-    result[:n, :k] = x
+    width = WIDTH[np.dtype(dtype).name]
+    shape = -(-k // width), -(-rows // GENOTYPES_IN_WORD) * GENOTYPES_IN_WORD, width
+    result = np.zeros(shape, dtype)
+    for panel, start in zip(result, panels(k, dtype), strict=True):
+        part = x[:, start : start + width]
+        panel[:n, : part.shape[1]] = part
     return result
 
 
+def out_of_panels(x: NDArray[Any], n: int, k: int) -> NDArray[Any]:
+    """The array (n, k) that stands in panels."""
+    return np.hstack(list(x[:, :n]))[:, :k] if len(x) else np.empty((n, k), x.dtype)
+
+
 def _tile_of_words(words: WordArray, n: int, is_flipped: NDArray[np.bool_]) -> GenotypeTile:
-    """A tile from words by variant that count the rarer allele."""
+    """A tile from words of bits by variant that count the rarer allele, which become digits."""
     n_variants = len(is_flipped)
-    starts, places = listed_missing(words, n_variants)
-    tile = GenotypeTile(n, n_variants, words, _transposed(words), is_flipped, starts, places)
-    for array in (words, tile.by_sample, is_flipped, starts, places):
-        array.setflags(write=False)
+    starts, places = _listed_missing(words, n_variants)
+    by_sample = _transposed(words)
+    for array in (words, by_sample):
+        word_kernels().call["digits"](array.ctypes.data, array.size)
+    tile = GenotypeTile(n, n_variants, words, by_sample, is_flipped, starts, places)
+    for held in (words, by_sample, is_flipped, starts, places):
+        held.setflags(write=False)
     return tile
 
 
-def listed_missing(
+def _listed_missing(
     words: WordArray, n_variants: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
-    """Where words by variant have missing genotypes: starts and places."""
+    """Where words of bits by variant have missing genotypes: starts and places."""
     kernels, stride = word_kernels().call, words.strides[0] // 8
     counts = np.zeros(n_variants, dtype=np.int64)
     address = words.ctypes.data
@@ -187,29 +260,6 @@ def listed_missing(
         address, stride, n_variants, len(words), ends.ctypes.data, places.ctypes.data
     )
     return starts, places
-
-
-def _add_missing(
-    starts: NDArray[np.int64],
-    places: NDArray[np.uint32],
-    weights: NDArray[Any],
-    x: NDArray[Any],
-    out: NDArray[Any],
-) -> None:
-    """Add the rows of x at missing genotypes, times the weight of the variant."""
-    if not len(places):
-        return
-    for column, width in panels(x.shape[1], x.dtype):
-        product_kernels(x.dtype.name, width).call["gather"](
-            starts.ctypes.data,
-            places.ctypes.data,
-            len(out),
-            weights.ctypes.data,
-            x.ctypes.data + column * x.itemsize,
-            x.strides[0],
-            out.ctypes.data + column * x.itemsize,
-            out.strides[0],
-        )
 
 
 def _flipped(words: WordArray) -> WordArray:
@@ -235,33 +285,27 @@ def _transposed(words: WordArray) -> WordArray:
     return out
 
 
-def panels(k: int, dtype: DTypeLike) -> Iterator[tuple[int, int]]:
-    """First column and width of the panels that hold k columns."""
-    widest = WIDTHS[np.dtype(dtype).name][-1]
-    widths = [widest] * (k // widest)
-    if k % widest:
-        widths.append(width_for(k % widest, dtype))
-    return zip(accumulate([0, *widths]), widths, strict=False)
+def panels(k: int, dtype: DTypeLike) -> range:
+    """First columns of the panels that hold k columns."""
+    return range(0, k, WIDTH[np.dtype(dtype).name])
 
 
 def _product(
     words: WordArray, rows: slice, x: NDArray[Any], values: Any, out: NDArray[Any]
 ) -> None:
-    """Add genotypes times x to ``out``; values (4,) of all columns or (columns, 4) of each."""
+    """Add genotypes times a panel to ``out``; values (3,) of all or (columns, 3) of each column."""
     table_of = np.ascontiguousarray(values, dtype=x.dtype)
-    stride = 0 if table_of.ndim == 1 else table_of.strides[0]
-    for column, width in panels(x.shape[1], x.dtype):
-        table = np.empty(256 * width, x.dtype)
-        product_kernels(x.dtype.name, width).call["product"](
-            words.ctypes.data + 8 * rows.start,
-            words.shape[1],
-            rows.stop - rows.start,
-            len(words),
-            x.ctypes.data + column * x.itemsize,
-            x.strides[0],
-            table_of.ctypes.data,
-            stride,
-            table.ctypes.data,
-            out.ctypes.data + column * x.itemsize,
-            out.strides[0],
-        )
+    table = table_room(x.dtype)
+    product_kernels(x.dtype.name).call["product"](
+        words.ctypes.data + 8 * rows.start,
+        words.shape[1],
+        rows.stop - rows.start,
+        len(words),
+        x.ctypes.data,
+        x.strides[0],
+        table_of.ctypes.data,
+        0 if table_of.ndim == 1 else table_of.strides[0],
+        table.ctypes.data,
+        out.ctypes.data,
+        out.strides[0],
+    )

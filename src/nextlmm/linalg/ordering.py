@@ -15,7 +15,7 @@ from nextlmm.linalg.threads import few_threads
 from nextlmm.linalg.tree import ClusterTree, Node
 
 _COMPONENTS = 20
-_NEIGHBOURS = 32
+NEIGHBOURS = 32
 _ROWS = 512
 _TIE = 0.1
 _NOISE = 5.0
@@ -140,9 +140,9 @@ def _strong_ties(
 
 def strongest_in_row(tie: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Mask of the 32 strongest entries of each row, so that the number of pairs stays O(n)."""
-    if tie.shape[1] <= _NEIGHBOURS:
+    if tie.shape[1] <= NEIGHBOURS:
         return np.ones(tie.shape, dtype=bool)
-    threshold = np.partition(tie, -_NEIGHBOURS, axis=1)[:, -_NEIGHBOURS]
+    threshold = np.partition(tie, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS]
     return tie >= threshold[:, None]
 
 

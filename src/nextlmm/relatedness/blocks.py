@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nextlmm.errors import VariantError
 from nextlmm.genotype.packed import PackedGenotypes
-from nextlmm.genotype.tile import padded, tile_of_samples
+from nextlmm.genotype.tile import in_panels, out_of_panels, tile_of_samples
 from nextlmm.linalg.hodlr_levels import Product
 from nextlmm.linalg.threads import available_threads, one_thread
 from nextlmm.linalg.tree import Node
@@ -104,10 +104,9 @@ class GenotypeBlocks:
             result = np.zeros(x.shape)
             for node, tile in zip(nodes, tiles[number], strict=True):
                 own = x[node.start : node.stop]
-                work = padded(own, node.size, np.float32)
-                inner = tile.inner(work, work.sum(axis=0, dtype=np.float64))
-                product = tile.outer(inner)[: node.size, : own.shape[1]]
-                result[node.start : node.stop] = product
+                work = in_panels(own, node.size, np.float32)
+                inner = tile.inner(work, work.sum(axis=1, dtype=np.float64))
+                result[node.start : node.stop] = out_of_panels(tile.outer(inner), *own.shape)
             return result
 
         def multiply(x: FloatArray) -> FloatArray:

@@ -7,6 +7,7 @@ other sources as arrays.
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -15,7 +16,14 @@ from numpy.typing import DTypeLike, NDArray
 from nextlmm.genotype.packed import PackedArray, PackedGenotypes
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.standardize import standardize
-from nextlmm.genotype.tile import GenotypeTile, padded, tile_of_packed
+from nextlmm.genotype.tile import (
+    GenotypeTile,
+    TileScaling,
+    TileValues,
+    in_panels,
+    out_of_panels,
+    tile_of_packed,
+)
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -47,16 +55,16 @@ class ColumnScaling:
 
 
 class ColumnTile(Protocol):
-    """Some columns of F, for products with arrays that `padded` made."""
+    """Some columns of F, for products with arrays that stand `in_panels`."""
 
     def inner(self, x: NDArray[Any], sums: FloatArray) -> NDArray[Any]:
-        """F' x, (columns, k); ``sums`` (k,) are those of the columns of x."""
+        """F' x of rows x; ``sums`` (panels, width) are those of the columns of x."""
 
     def outer(self, t: NDArray[Any]) -> NDArray[Any]:
-        """F t, (rows, k)."""
+        """F t of columns t."""
 
     def outer_of_squares(self, t: NDArray[Any]) -> NDArray[Any]:
-        """The squares of F times t, (rows, k)."""
+        """The squares of F times t."""
 
 
 class Columns(Protocol):
@@ -94,21 +102,26 @@ class PackedTile:
 
     def inner(self, x: NDArray[Any], sums: FloatArray) -> NDArray[Any]:
         """F' x; see `GenotypeTile.inner`."""
-        scaling = self.scaling
-        product = self.genotypes.inner(x, scaling.mean, scaling.scale, sums)
-        shift = np.multiply.outer(scaling.shift, sums)
-        product[: len(shift)] -= shift.astype(product.dtype)
-        return product
+        return self.genotypes.inner(x, self._scaling, sums)
 
     def outer(self, t: NDArray[Any]) -> NDArray[Any]:
         """F t; see `GenotypeTile.outer`."""
-        return self.genotypes.outer(t, self._values())
+        return self.genotypes.outer(t, self._values)
 
     def outer_of_squares(self, t: NDArray[Any]) -> NDArray[Any]:
         """The squares of F times t."""
-        return self.genotypes.outer(t, self._values() ** 2)
+        return self.genotypes.outer(t, self.genotypes.values(self._numbers() ** 2))
 
-    def _values(self) -> FloatArray:
+    @cached_property
+    def _scaling(self) -> TileScaling:
+        scaling = self.scaling
+        return self.genotypes.scaling(scaling.mean, scaling.scale, scaling.shift)
+
+    @cached_property
+    def _values(self) -> TileValues:
+        return self.genotypes.values(self._numbers())
+
+    def _numbers(self) -> FloatArray:
         """The number that stands for each code, (b, 4)."""
         scaling = self.scaling
         values = (np.array([2.0, 0.0, 1.0, 0.0]) - scaling.mean[:, None]) * scaling.scale[:, None]
@@ -124,15 +137,21 @@ class DenseTile:
 
     def inner(self, x: NDArray[Any], sums: FloatArray) -> NDArray[Any]:
         """F' x; the sums are in F already."""
-        return np.asarray(self.f.T @ x[: len(self.f)])
+        return _multiplied(self.f.T, x)
 
     def outer(self, t: NDArray[Any]) -> NDArray[Any]:
         """F t."""
-        return padded(self.f @ t, len(self.f), self.f.dtype)
+        return _multiplied(self.f, t)
 
     def outer_of_squares(self, t: NDArray[Any]) -> NDArray[Any]:
         """The squares of F times t."""
-        return padded(np.square(self.f) @ t[: self.f.shape[1]], len(self.f), self.f.dtype)
+        return _multiplied(np.square(self.f), t)
+
+
+def _multiplied(a: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
+    """A x of an array in panels, in panels."""
+    rows, columns = a.shape
+    return in_panels(a @ out_of_panels(x, columns, len(x) * x.shape[2]), rows, a.dtype)
 
 
 class TiledRows:
@@ -197,8 +216,12 @@ class PackedColumns:
         dtype: DTypeLike,
     ) -> Iterator[tuple[slice, ColumnTile]]:
         """The tiles, those that are held or new ones of what is read."""
-        for at in blocks_of(start, stop, tile_size(self.n_columns)):
-            yield at, PackedTile(self._tile(at), self.scaling.take(at))
+        size, held = tile_size(self.n_columns), self._held
+        for at in blocks_of(start, stop, size):
+            if held is None:
+                yield at, PackedTile(self._tile(at), self.scaling.take(at))
+            else:
+                yield at, held[at.start // size]
 
     def held(self, threads: int = 1) -> "PackedColumns":
         """The same columns with their tiles in memory.
@@ -212,17 +235,22 @@ class PackedColumns:
         return PackedColumns(genotypes, np.arange(self.n_columns), self.scaling)
 
     def _tile(self, at: slice) -> GenotypeTile:
-        rows = self.genotypes.packed
-        if isinstance(rows, TiledRows) and self._is_tile_of(rows, at):
-            held: GenotypeTile = rows.held[at.start // rows.size]
-            return held
-        packed: PackedArray = rows[self.variants[at]]
+        packed: PackedArray = self.genotypes.packed[self.variants[at]]
         return tile_of_packed(packed, self.n_rows, self.scaling.mean[at] > 1.0)
 
-    def _is_tile_of(self, rows: TiledRows, at: slice) -> bool:
-        """Whether these columns are all that is held, in the same order, as far as here."""
-        is_here = np.array_equal(self.variants[at], np.arange(at.start, at.stop))
-        return is_here and rows.shape[0] == self.n_columns
+    @cached_property
+    def _held(self) -> tuple[PackedTile, ...] | None:
+        """The tiles of these columns, if they are all that is held, and in the same order."""
+        rows = self.genotypes.packed
+        if not isinstance(rows, TiledRows) or rows.shape[0] != self.n_columns:
+            return None
+        if not np.array_equal(self.variants, np.arange(self.n_columns)):
+            return None
+        every = blocks_of(0, self.n_columns, rows.size)
+        return tuple(
+            PackedTile(tile, self.scaling.take(at))
+            for tile, at in zip(rows.held, every, strict=True)
+        )
 
     def take(self, index: IndexArray) -> "PackedColumns":
         """Some of the columns, in memory."""

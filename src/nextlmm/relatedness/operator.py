@@ -17,7 +17,7 @@ from nextlmm.genotype.bed import BedSource
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import VariantSummary
-from nextlmm.genotype.tile import padded
+from nextlmm.genotype.tile import in_panels, out_of_panels
 from nextlmm.linalg.covariance import SymmetricOperator
 from nextlmm.linalg.threads import available_threads, one_thread
 from nextlmm.progress import Progress, Silent
@@ -136,8 +136,8 @@ class RelationshipOperator(SymmetricOperator):
         exponent = np.frexp(np.abs(centred).max(axis=0, initial=0.0))[1]
         rows = np.zeros((self.columns.n_rows, k))
         rows[self.rows] = np.ldexp(centred, -exponent)
-        work = padded(rows, self.columns.n_rows, dtype)
-        sums = work.sum(axis=0, dtype=np.float64)
+        work = in_panels(rows, self.columns.n_rows, dtype)
+        sums = work.sum(axis=1, dtype=np.float64)
 
         def product(part: slice) -> FloatArray:
             total = np.zeros(work.shape)
@@ -146,11 +146,13 @@ class RelationshipOperator(SymmetricOperator):
                 if is_absent.all():
                     continue
                 inner = tile.inner(work, sums)
-                inner[: len(is_absent), :k][is_absent] = 0.0
+                if is_absent.any():
+                    inner[in_panels(is_absent, inner.shape[1], dtype).astype(bool)] = 0.0
                 total += tile.outer(inner)
             return total
 
-        result = self._sum_of_parts(product, work.shape)[self.rows, :k]
+        every = self._sum_of_parts(product, work.shape)
+        result = out_of_panels(every, self.columns.n_rows, k)[self.rows]
         result -= result.mean(axis=0)
         result *= np.ldexp(self.n / traces, exponent)
         return result
@@ -164,16 +166,16 @@ class RelationshipOperator(SymmetricOperator):
         trace = self.traces.of(left)[0]
         is_used = self.label != left[0]
 
-        shape = padded(np.empty((0, 1)), self.columns.n_rows, np.float64).shape
+        shape = in_panels(np.empty((0, 1)), self.columns.n_rows, np.float64).shape
 
         def squares(part: slice) -> FloatArray:
             total = np.zeros(shape)
             for at, tile in self.columns.tiles(part.start, part.stop, np.float64):
                 used = is_used[at, None].astype(np.float64)
-                total += tile.outer_of_squares(padded(used, len(used), np.float64))
+                total += tile.outer_of_squares(in_panels(used, len(used), np.float64))
             return total
 
-        total = self._sum_of_parts(squares, shape)[self.rows, 0]
+        total = self._sum_of_parts(squares, shape)[0, self.rows, 0]
         return np.asarray(total * (self.n / trace))
 
     def to_dense(self, left_out: int = -1) -> FloatArray:

@@ -6,13 +6,15 @@ of n x n is ever held.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlmm.linalg.ordering import bisect, joined, strongest_in_row
+from nextlmm.linalg.ordering import NEIGHBOURS, bisect, joined, strongest_in_row
 from nextlmm.linalg.subspace import diagonalized, dominant_eigenvectors
+from nextlmm.linalg.threads import one_thread
 from nextlmm.linalg.tree import ClusterTree, Node
 from nextlmm.relatedness.columns import blocks_of
 from nextlmm.relatedness.operator import RelationshipOperator
@@ -91,17 +93,21 @@ def find_relatives(
     fewest, most = _SCREENED
     count = int(np.clip(_SCREEN_ITEMS // operator.n, fewest, most))
     residual = _residual_genotypes(operator.thinned(count, seed + 1), components)
-    pairs: list[tuple[IndexArray, IndexArray, FloatArray]] = []
-    for start in range(0, operator.n, _ROWS):
+
+    def of_rows(start: int) -> tuple[IndexArray, IndexArray, FloatArray]:
         rows = np.arange(start, min(start + _ROWS, operator.n))
         tie = residual[rows] @ residual[start:].T
         sampled = tie[:, :: max(1, tie.shape[1] // 2048)]
         noise = float(np.median(np.abs(sampled))) / 0.6745
         tie[np.tril_indices(len(rows), 0, tie.shape[1])] = 0.0
         is_tied = tie > max(_TIE, _NOISE * noise)
-        is_tied &= strongest_in_row(tie)
+        many = np.flatnonzero(np.count_nonzero(is_tied, axis=1) > NEIGHBOURS)
+        is_tied[many] &= strongest_in_row(tie[many])
         i, j = np.nonzero(is_tied)
-        pairs.append((rows[i], start + j, tie[i, j].astype(np.float64)))
+        return rows[i], start + j, tie[i, j].astype(np.float64)
+
+    with one_thread(), ThreadPoolExecutor(operator.threads) as pool:
+        pairs = list(pool.map(of_rows, range(0, operator.n, _ROWS)))
     first, second, strength = (np.concatenate(column) for column in zip(*pairs, strict=True))
     best = np.argsort(-strength, kind="stable")
     return first[best], second[best], strength[best]

@@ -1,6 +1,6 @@
 """A block of variants to be tested, and the products with it that all tests are made of."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nextlmm.genotype.squares import SquarePanel, square_panels, sum_of_squares
-from nextlmm.genotype.tile import GenotypeTile, padded
+from nextlmm.genotype.squares import SquarePanels, square_panels, sum_of_squares
+from nextlmm.genotype.tile import GenotypeTile, in_panels, out_of_panels
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.inverse_form import InverseForm
 from nextlmm.linalg.threads import one_thread
@@ -24,7 +24,7 @@ class VariantForm:
     """An inverse form, ready for any number of blocks: as squares, and as panels of a precision."""
 
     whole: InverseForm
-    panels: Sequence[SquarePanel]
+    panels: SquarePanels
 
 
 class VariantTile(Protocol):
@@ -47,9 +47,11 @@ class PackedVariants:
 
     def products(self, x: FloatArray) -> FloatArray:
         """Of every variant with the columns of x."""
-        room = padded(x, self.tile.n, np.float64)
-        product = self.tile.inner(room, self.mean, np.ones_like(self.mean), room.sum(axis=0))
-        return np.asarray(product[: self.tile.n_variants, : x.shape[1]])
+        room = in_panels(x, self.tile.n, np.float64)
+        ones = np.ones_like(self.mean)
+        scaling = self.tile.scaling(self.mean, ones, 0.0 * ones)
+        product = self.tile.inner(room, scaling, room.sum(axis=1))
+        return out_of_panels(product, self.tile.n_variants, x.shape[1])
 
     def forms(self, form: VariantForm) -> FloatArray:
         """The form of every variant, in the precision of the panels."""
@@ -75,10 +77,8 @@ class DosageVariants:
 
 def variant_form(form: InverseForm, dtype: DTypeLike) -> VariantForm:
     """A form with its vectors in panels of a type; one copy of them."""
-    panels: list[SquarePanel] = []
-    for part in form.squares:
-        panels += square_panels(part.start, part.vectors, part.weights, dtype)
-    return VariantForm(form, panels)
+    parts = ((part.start, part.vectors, part.weights) for part in form.squares)
+    return VariantForm(form, square_panels(parts, dtype))
 
 
 def count_forms(form: VariantForm, n: int, n_variants: int) -> None:

@@ -1,7 +1,7 @@
 """Samples in tree order, dominant components, and approximate factors: what is ready to solve."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -9,13 +9,12 @@ import numpy as np
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.cohort.relatives import Parents, RelatedPairs, SampleOrder
 from nextlmm.genotype.tables import IndexArray
-from nextlmm.linalg.hierarchy import HierarchicalFactor
+from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy
 from nextlmm.linalg.hodlr_levels import (
     COMPONENTS,
     COMPONENTS_AND_BLOCKS,
-    NOTHING,
     Ranks,
-    hodlr_factor,
+    build_hierarchy,
 )
 from nextlmm.linalg.ordering import joined
 from nextlmm.linalg.tree import ClusterTree
@@ -38,7 +37,7 @@ from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 
 RANKS: Mapping[Way, Ranks] = MappingProxyType(
-    {"hodlr": Ranks(), "components": COMPONENTS_AND_BLOCKS, "plain": NOTHING}
+    {"hodlr": Ranks(), "components": COMPONENTS_AND_BLOCKS, "plain": COMPONENTS}
 )
 _VARIANTS = (10_000, 20_000)
 """Fewest and most variants of a preconditioner, twice as many as samples in between."""
@@ -57,8 +56,8 @@ class Arrangement:
     components : dominant eigenvalues and eigenvectors of K, in tree order.
     way : the kind of approximate factor; ``reason`` : why, as a clause, None if it was asked for.
     tree : over the samples, its permutation already applied.
-    blocks : diagonal blocks of K from a part of the variants.
     audit : how predictions are audited; its seed is that of the searches for columns too.
+    found : the columns of factors that were searched for, by what they were searched in.
     """
 
     problem: Problem
@@ -67,15 +66,20 @@ class Arrangement:
     way: Way
     reason: str | None
     tree: ClusterTree
-    blocks: GenotypeBlocks
     audit: Audit
+    found: dict[str, Hierarchy] = field(default_factory=dict)
     is_large: bool = False
 
     def factor(self, h2: float) -> HierarchicalFactor:
         """A hierarchical square root of about Sigma(h2)."""
-        return hodlr_factor(
-            self.blocks, self.tree, weight=h2, ranks=RANKS[self.way], seed=self.audit.seed
-        )
+        n = self.problem.n
+        count = int(np.clip(2 * n, *_VARIANTS))
+
+        def searched() -> Hierarchy:
+            blocks = genotype_blocks(self.operator, np.arange(n), count=count, seed=self.audit.seed)
+            return self._search(blocks, None, h2)
+
+        return self._hierarchy("all", searched).factor(h2)
 
     def predictors(
         self, h2: float, design: Design, left_out: Sequence[int]
@@ -87,27 +91,40 @@ class Arrangement:
         K, and so is it in the factor.  The dominant components are in it on every route: without
         them x'Px of the variants that follow the populations would be anybody's guess.
         """
-        ranks = COMPONENTS if self.way == "plain" else RANKS[self.way]
         halves = _halves(self.operator)
         made: dict[int, ProjectedFactor] = {}
         for chromosome in left_out:
-            half = halves[chromosome] if chromosome >= 0 else -1
+            half = int(halves[chromosome]) if chromosome >= 0 else -1
             if half not in made:
-                without = np.flatnonzero(halves == half) if half >= 0 else ()
-                made[half] = projected_factor(self._predictor(h2, ranks, without), design)
+                without = np.flatnonzero(halves == half).tolist() if half >= 0 else []
+                made[half] = projected_factor(self._predictor(h2, without), design)
             yield made[half]
 
-    def _predictor(
-        self, h2: float, ranks: Ranks, without: Collection[int] | IndexArray
-    ) -> HierarchicalFactor:
-        blocks, sketch = blocks_and_sketch(
-            self.operator,
-            np.arange(self.problem.n),
-            without=[int(chromosome) for chromosome in without],
+    def _predictor(self, h2: float, without: list[int]) -> HierarchicalFactor:
+        def searched() -> Hierarchy:
+            blocks, sketch = blocks_and_sketch(
+                self.operator, np.arange(self.problem.n), without=without, seed=self.audit.seed
+            )
+            return self._search(blocks, sketch, h2)
+
+        return self._hierarchy(f"without {without}", searched).factor(h2)
+
+    def _hierarchy(self, name: str, searched: Callable[[], Hierarchy]) -> Hierarchy:
+        """What was found under a name, searched once, at the first heritability."""
+        if name not in self.found:
+            self.found[name] = searched()
+        return self.found[name]
+
+    def _search(
+        self, blocks: GenotypeBlocks, sketch: GenotypeBlocks | None, h2: float
+    ) -> Hierarchy:
+        return build_hierarchy(
+            blocks,
+            self.tree,
+            weight=h2,
+            ranks=RANKS[self.way],
+            sketch=sketch,
             seed=self.audit.seed,
-        )
-        return hodlr_factor(
-            blocks, self.tree, weight=h2, ranks=ranks, sketch=sketch, seed=self.audit.seed
         )
 
     def improved(self, fit: StochasticFit, model: Model) -> StochasticFit:
@@ -136,9 +153,6 @@ def arrange(
         way=way,
         reason=reason,
         tree=tree,
-        blocks=genotype_blocks(
-            operator, order, count=int(np.clip(2 * problem.n, *_VARIANTS)), seed=model.seed
-        ),
         audit=Audit(_AUDITED, _AUDIT_RTOL, model.seed),
     )
 
