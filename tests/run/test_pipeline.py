@@ -201,6 +201,25 @@ def test_gwas__a_trait_does_not_depend_on_the_other_traits(cohort, files, tmp_pa
     assert result.document["traits"]["z"]["n"] < result.document["traits"]["y"]["n"]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"route": "dense"}, {"route": "hodlr"}, {"route": "components"}, {"mode": "hodlr"}],
+    ids=lambda options: "-".join(options.values()),
+)
+def test_gwas__traits_of_the_same_samples_share_work_and_no_number(files, tmp_path, options):
+    alone, facts = run(files, **options)
+    lines = (tmp_path / "traits.txt").read_text().splitlines()
+    rng = np.random.default_rng(0)
+    both = [f"{lines[0]} z"] + [f"{line} {rng.normal()}" for line in lines[1:]]
+    (tmp_path / "traits.txt").write_text("\n".join(both) + "\n")
+    result = gwas(GwasOptions(**files, trait=("z", "y"), **options))
+    assert result.tables["y"].equals(alone)
+    assert list(result.tables) == ["z", "y"]
+    shared = result.document["traits"]["y"]
+    for name in ("h2", "h2_se", "lambda_gc"):
+        assert shared[name] == facts[name]
+
+
 def test_gwas__missing_traits_drop_the_sample_and_not_its_weight_in_k(cohort, tmp_path):
     gone = (3, 50)
     files = write_cohort(tmp_path, cohort, missing_traits=gone)

@@ -1,24 +1,28 @@
 """The genetic relationship matrix, summed over blocks of variants."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from nextlmm.errors import VariantError
+from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.standardize import standardize
 from nextlmm.genotype.summary import VariantSummary
+from nextlmm.linalg.threads import available_threads, one_thread
 from nextlmm.progress import Progress, Silent
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 Weighting = Literal["standardized", "centered"]
 
-_BLOCK = 512
+_BLOCK = 1024
 _MIRROR = 512
+_GROUPS_PER_THREAD = 3  # from which on threads that take whole groups are well balanced
 _ROUNDING = 1e-12  # share of the diagonal that centring may leave of a constant matrix
 
 
@@ -42,17 +46,20 @@ class Scaling:
 class RelationshipSum:
     """Z Z' over some variants, not yet centred or scaled: ``values`` (n, n), Fortran order.
 
-    ``is_given`` marks a matrix that the user made elsewhere, for messages.
+    ``is_given`` marks a matrix that the user made elsewhere, for messages; ``parts`` are the sums
+    of the chromosomes as `chromosome_groups` has them, where they were kept.
     """
 
     values: FloatArray
     n_variants: int
     is_given: bool = False
+    parts: tuple["RelationshipSum", ...] = ()
 
     def reordered(self, permutation: IndexArray) -> "RelationshipSum":
         """The same sum with its samples in another order."""
         values = np.asfortranarray(self.values[np.ix_(permutation, permutation)])
-        return replace(self, values=values)
+        parts = tuple(part.reordered(permutation) for part in self.parts)
+        return replace(self, values=values, parts=parts)
 
     def __repr__(self) -> str:
         origin = "given" if self.is_given else f"of {self.n_variants:,} variants"
@@ -79,23 +86,61 @@ def relationship_sum(
     scaling: Scaling,
     samples: IndexArray,
     *,
+    held_bytes: float = 0.0,
     progress: Progress | None = None,
 ) -> RelationshipSum:
     """Z Z' over ``variants``, rows and columns in the order of ``samples``.
 
+    The sums of the chromosomes are kept with it if they need no more than ``held_bytes``.
+
     Cost: n^2 m operations in double precision; one (n, n) array and a block of dosages.
     """
-    listener = progress or Silent()
-    used = variants[scaling.scale[variants] > 0.0]
+    groups = list(chromosome_groups(variants, source.variants.chromosome).values())
+    if 8.0 * len(samples) ** 2 * len(groups) > held_bytes:
+        return _sum_of(source, variants, scaling, samples, progress or Silent())
+    parts = _sums_of(source, groups, scaling, samples, progress or Silent())
     total = np.zeros((len(samples), len(samples)), order="F")
+    for part in parts:
+        total += part.values
+    return RelationshipSum(total, sum(part.n_variants for part in parts), parts=parts)
+
+
+def _sums_of(
+    source: GenotypeSource,
+    groups: Sequence[IndexArray],
+    scaling: Scaling,
+    samples: IndexArray,
+    listener: Progress,
+) -> tuple[RelationshipSum, ...]:
+    """Z Z' over each group of variants, several at a time where there are enough of them."""
+
+    def sum_of(variants: IndexArray) -> RelationshipSum:
+        return _sum_of(source, variants, scaling, samples, listener)
+
+    threads = available_threads()
+    if len(groups) < _GROUPS_PER_THREAD * threads:
+        return tuple(map(sum_of, groups))
+    with one_thread(), ThreadPoolExecutor(threads) as pool:
+        return tuple(pool.map(sum_of, groups))
+
+
+def _sum_of(
+    source: GenotypeSource,
+    variants: IndexArray,
+    scaling: Scaling,
+    samples: IndexArray,
+    listener: Progress,
+) -> RelationshipSum:
+    """Z Z' over ``variants``, whatever chromosomes they are on."""
+    used = variants[scaling.scale[variants] > 0.0]
+    total = np.zeros((len(samples), len(samples)))
     for at in range(0, len(used), _BLOCK):
         block = used[at : at + _BLOCK]
         dosage = source.dosages(block, samples)
         z = standardize(dosage, scaling.mean[block], scaling.scale[block])
-        total = linalg.blas.dsyrk(1.0, z, beta=1.0, c=total, lower=1, overwrite_c=1)
+        total += z @ z.T  # NumPy computes one half and copies it, and lets other threads run
         listener.advance(len(block))
-    _mirror_lower(total)
-    return RelationshipSum(total, len(used))
+    return RelationshipSum(total.T, len(used))
 
 
 def samples_without_calls(
@@ -155,12 +200,3 @@ def _no_variation(total: RelationshipSum, trace: float) -> str:
         "went into it; expected at least one that differs between the analysed samples; check "
         "the variant filters and which samples are left"
     )
-
-
-def _mirror_lower(k: FloatArray) -> None:
-    """Copy the lower triangle to the upper one, in place, without an (n, n) temporary."""
-    for start in range(0, len(k), _MIRROR):
-        stop = start + _MIRROR
-        k[:start, start:stop] = k[start:stop, :start].T
-        square = k[start:stop, start:stop]
-        square[...] = np.tril(square) + np.tril(square, -1).T

@@ -1,13 +1,12 @@
 """Leaving out the chromosome that is tested, so that a variant does not compete with itself.
 
 Source: Yang et al. 2014 (proximal contamination); the sum without a chromosome is the whole sum
-less that of the chromosome, so that the cost of all of them together is one more pass.
+less that of the chromosome, so that the cost of all of them together is one more pass, or none
+where the sums of the chromosomes were kept.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
 
 from nextlmm.errors import VariantError
 from nextlmm.genotype.partition import chromosome_groups
@@ -66,10 +65,14 @@ def leave_one_out(
     ``total`` is the sum over all ``variants``; it is not changed.  Variants tested and variants in
     K are disjoint by construction: what a chromosome adds is what is taken away.
 
-    Cost: n^2 m operations over all chromosomes; one (n, n) array at a time.
+    Cost: n^2 m operations over all chromosomes unless ``total`` has its parts; one (n, n) array at
+    a time.
     """
-    for name, own in chromosome_groups(variants, source.variants.chromosome).items():
-        part = relationship_sum(source, own, scaling, samples, progress=progress)
-        np.subtract(total.values, part.values, out=part.values)
-        rest = RelationshipSum(part.values, total.n_variants - part.n_variants)
+    groups = chromosome_groups(variants, source.variants.chromosome)
+    for number, (name, own) in enumerate(groups.items()):
+        if total.parts:
+            part = total.parts[number]
+        else:
+            part = relationship_sum(source, own, scaling, samples, progress=progress)
+        rest = RelationshipSum(total.values - part.values, total.n_variants - part.n_variants)
         yield LeftOut(name, own, relationship_matrix(rest, overwrite=True))

@@ -9,6 +9,8 @@ from nextlmm.linalg.ordering import cluster_tree
 from nextlmm.progress import Progress
 from nextlmm.relatedness.grm import RelationshipSum, relationship_matrix
 from nextlmm.run.certificate import describe_certificate, exact_certificate, largest_distance
+from nextlmm.run.exact.plan import HELD_SHARE
+from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.findings import Findings
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
@@ -26,7 +28,10 @@ def find_densely(
     Cost: about four arrays of n^2 numbers and some n^3 operations per left-out chromosome.
     """
     with stopwatch.stage("relationship matrix"):
-        total = problem.total(listener)
+        total = problem.shared.once(
+            ("relationship sum", model),
+            lambda: problem.total(listener, held_bytes=_held_bytes(model)),
+        )
     with stopwatch.stage("null model"):
         listener.start("Fitting the null model", 1)
         k = relationship_matrix(total)
@@ -50,6 +55,11 @@ def find_densely(
         certificate=certificate,
         h2_by_chromosome=h2_by_chromosome,
     )
+
+
+def _held_bytes(model: Model) -> float:
+    """What the sums of the chromosomes may take; none are needed without LOCO."""
+    return HELD_SHARE * allowed_bytes(model) if model.loco else 0.0
 
 
 def _prepare(

@@ -1,6 +1,6 @@
 """The main job: from genotype and trait files to tables, plots, log and document."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,12 @@ from threadpoolctl import threadpool_limits
 from nextlmm.cohort.align import Cohort, align
 from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
-from nextlmm.genotype.filters import VariantFilter, read_id_list, select_variants
+from nextlmm.genotype.filters import (
+    VariantFilter,
+    VariantSelection,
+    read_id_list,
+    select_variants,
+)
 from nextlmm.genotype.source import GenotypeSource, open_genotypes
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.linalg.threads import available_threads
@@ -24,7 +29,7 @@ from nextlmm.run.analysis import analyse
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.model import Model
 from nextlmm.run.options import GwasOptions, split_names
-from nextlmm.run.problem import Relating, make_problem
+from nextlmm.run.problem import Problem, Relating, make_problem
 from nextlmm.run.timing import Stopwatch, peak_memory_bytes, work_facts
 from nextlmm.work import count
 
@@ -95,10 +100,7 @@ def gwas(
             )
             check_writable(files.paths())
         with hashing(paths) as hashes:
-            results = {
-                cohort.trait: _run_trait(inputs, cohort, options, progress or Silent())
-                for cohort in cohorts
-            }
+            results = _run_traits(inputs, cohorts, options, progress or Silent())
             with watch.stage("hashing inputs"):  # what the analysis was too quick for
                 hashed = hashes.result()
         document = describe_run(
@@ -183,19 +185,43 @@ def _covariate_names(inputs: _Inputs, options: GwasOptions) -> tuple[str, ...] |
     return split_names("covar_name", options.covar_name, inputs.covariates.columns)
 
 
-def _run_trait(
-    inputs: _Inputs, cohort: Cohort, options: GwasOptions, listener: Progress
-) -> TraitResult:
-    """Analyse one trait as if it were the only one."""
-    watch, model, source = Stopwatch(), Model.from_options(options), inputs.source
-    with watch.stage("variant summary"):
-        summary = summarise_variants(source, cohort.analysed, progress=listener)
-        count(genotypes=len(cohort) * len(source.variants))
-        selection = select_variants(source.variants, summary, len(cohort), inputs.variant_filter)
-        relating = Relating(model.grm_weighting, model.loco)
-        problem = make_problem(source, cohort, selection, summary, relating, kin=inputs.kin)
-    analysis = analyse(problem, model, progress=listener, watch=watch)
-    return TraitResult(cohort, selection, problem.n_related, analysis)
+def _run_traits(
+    inputs: _Inputs, cohorts: Sequence[Cohort], options: GwasOptions, listener: Progress
+) -> dict[str, TraitResult]:
+    """Analyse each trait as if it were the only one; traits of the same samples share work."""
+    model, results = Model.from_options(options), {}
+    for group in _with_same_samples(cohorts):
+        prepared: tuple[VariantSelection, Problem] | None = None
+        for cohort in group:
+            watch = Stopwatch()
+            with watch.stage("variant summary"):
+                prepared = prepared or _prepare(inputs, cohort, model, listener)
+                selection, problem = prepared
+            analysis = analyse(problem.for_trait(cohort), model, progress=listener, watch=watch)
+            results[cohort.trait] = TraitResult(cohort, selection, problem.n_related, analysis)
+    return {cohort.trait: results[cohort.trait] for cohort in cohorts}
+
+
+def _with_same_samples(cohorts: Sequence[Cohort]) -> list[list[Cohort]]:
+    """The cohorts in groups whose samples, analysed and kept, are the same."""
+    groups: dict[tuple[bytes, bytes], list[Cohort]] = {}
+    for cohort in cohorts:
+        key = cohort.analysed.tobytes(), cohort.kept.tobytes()
+        groups.setdefault(key, []).append(cohort)
+    return list(groups.values())
+
+
+def _prepare(
+    inputs: _Inputs, cohort: Cohort, model: Model, listener: Progress
+) -> tuple[VariantSelection, Problem]:
+    """The variants, and all that is to be solved, for the samples of a cohort."""
+    source = inputs.source
+    summary = summarise_variants(source, cohort.analysed, progress=listener)
+    count(genotypes=len(cohort) * len(source.variants))
+    selection = select_variants(source.variants, summary, len(cohort), inputs.variant_filter)
+    relating = Relating(model.grm_weighting, model.loco)
+    problem = make_problem(source, cohort, selection, summary, relating, kin=inputs.kin)
+    return selection, problem
 
 
 def _input_paths(options: GwasOptions, source: GenotypeSource) -> dict[str, str]:

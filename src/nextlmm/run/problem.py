@@ -1,7 +1,7 @@
 """What is to be solved: samples, trait, covariates, variants, and how they are related."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ from nextlmm.relatedness.grm import (
 )
 from nextlmm.relatedness.loco import LeftOut, check_loco, leave_one_out
 from nextlmm.relatedness.operator import HELD_BYTES, RelationshipOperator, relationship_operator
+from nextlmm.run.shared import Shared
 from nextlmm.run.variant_tile import DosageVariants, PackedVariants, VariantTile
 from nextlmm.work import count
 
@@ -65,6 +66,7 @@ class Problem:
     given : (n, n) a relationship matrix made elsewhere, None if it is to be made of the genotypes.
     kin : what the user says of who is related, None if nothing.
     warnings : sentences about the genotypes of the samples.
+    shared : what does not depend on the trait, for all problems that differ in nothing else.
     """
 
     source: GenotypeSource
@@ -77,6 +79,7 @@ class Problem:
     given: FloatArray | None = None
     kin: Kin | None = None
     warnings: tuple[str, ...] = ()
+    shared: Shared = field(default_factory=Shared)
 
     def __repr__(self) -> str:
         return (
@@ -94,6 +97,10 @@ class Problem:
         """Number of variants that vary and so enter the relationship matrix."""
         return int(np.count_nonzero(self.scaling.scale[self.variants] > 0.0))
 
+    def for_trait(self, cohort: Cohort) -> "Problem":
+        """The same problem with another trait of the same samples."""
+        return replace(self, y=cohort.y, covariates=cohort.covariates)
+
     def reordered(self, permutation: IndexArray) -> "Problem":
         """The same problem with its samples in another order; no result depends on it."""
         given = self.given
@@ -104,6 +111,7 @@ class Problem:
             covariates=self.covariates[permutation],
             given=None if given is None else given[np.ix_(permutation, permutation)],
             kin=None,  # which speaks of the order before
+            shared=Shared(),
         )
 
     def dosage_blocks(self, variants: IndexArray) -> Iterator[tuple[IndexArray, FloatArray]]:
@@ -155,9 +163,12 @@ class Problem:
         status = variant_status(self.summary.n_called[variants], variation)
         return status, left < NEARLY_COLLINEAR * variation
 
-    def total(self, progress: Progress | None = None) -> RelationshipSum:
+    def total(
+        self, progress: Progress | None = None, *, held_bytes: float = 0.0
+    ) -> RelationshipSum:
         """The sum over all variants in the relationship matrix, or the given matrix.
 
+        The sums of the chromosomes are kept with it if they need no more than ``held_bytes``.
         Cost: n^2 m operations and an (n, n) array.
         """
         if self.given is not None:
@@ -165,7 +176,12 @@ class Problem:
         listener = progress or Silent()
         listener.start("Relating the samples", len(self.variants))
         total = relationship_sum(
-            self.source, self.variants, self.scaling, self.samples, progress=listener
+            self.source,
+            self.variants,
+            self.scaling,
+            self.samples,
+            held_bytes=held_bytes,
+            progress=listener,
         )
         listener.finish()
         return total

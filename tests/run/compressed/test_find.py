@@ -48,13 +48,13 @@ def inside(monkeypatch):
 def ordered(monkeypatch):
     """The problem in the order of the factors."""
     seen = []
-    arrange = find.arrange
+    arrangement_of = find.arrangement_of
 
     def recorded(*arguments):
-        seen.append(arrange(*arguments))
+        seen.append(arrangement_of(*arguments))
         return seen[-1]
 
-    monkeypatch.setattr(find, "arrange", recorded)
+    monkeypatch.setattr(find, "arrangement_of", recorded)
     return seen
 
 

@@ -33,10 +33,9 @@ from nextlmm.run.compressed.scan import (
     look,
     scores_of,
 )
-from nextlmm.run.exact.arrange import Arrangement, arrange
-from nextlmm.run.exact.find import groups_of
+from nextlmm.run.exact.arrange import Arrangement
+from nextlmm.run.exact.find import arrangement_of, groups_of, operator_of
 from nextlmm.run.exact.plan import Cost, Plan
-from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.exact.scan import Group
 from nextlmm.run.exact.scores import Scores, solve_scores
 from nextlmm.run.exact.system import System
@@ -88,17 +87,19 @@ def find_compressed(
     application of a factor to every variant, and the certificate's products: some 20 for each
     left-out chromosome, a solve for each, and some 200 columns more.
     """
-    with stopwatch.stage("genotypes"):
-        operator = problem.operator(held_bytes=int(allowed_bytes(model) / 2.0), progress=listener)
+    operator = operator_of(problem, model, listener, stopwatch)
     with one_thread():
         with stopwatch.stage("ordering"):
             listener.start("Ordering the samples", 1)
-            ordered = arrange(problem, operator, model, _ORDERED)
+            ordered = arrangement_of(problem, operator, model, _ORDERED)
             listener.finish()
         with stopwatch.stage("relationship matrix"):
             budget = model.budget
             assert budget is not None, "the mode compresses"  # noqa: S101
-            matrix = compress(ordered.operator, ordered.tree.root, budget, seed=model.seed)
+            matrix = problem.shared.once(
+                ("compressed matrix", model),
+                lambda: compress(ordered.operator, ordered.tree.root, budget, seed=model.seed),
+            )
         with stopwatch.stage("null model"):
             listener.start("Fitting the null model", 1)
             whole = _estimate(ordered.problem, matrix.hierarchy, model)

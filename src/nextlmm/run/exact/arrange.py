@@ -1,7 +1,7 @@
 """Samples in tree order, dominant components, and approximate factors: what is ready to solve."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -41,6 +41,7 @@ RANKS: Mapping[Way, Ranks] = MappingProxyType(
 )
 _VARIANTS = (10_000, 20_000)
 """Fewest and most variants of a preconditioner, twice as many as samples in between."""
+_SEARCHED_AT = (0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
 _AUDITED, _AUDIT_RTOL = 96, 1e-3
 _RELATED_SHARE = 0.01
 """Share of samples with a relative from which families are worth a hierarchy."""
@@ -57,7 +58,8 @@ class Arrangement:
     way : the kind of approximate factor; ``reason`` : why, as a clause, None if it was asked for.
     tree : over the samples, its permutation already applied.
     audit : how predictions are audited; its seed is that of the searches for columns too.
-    found : the columns of factors that were searched for, by what they were searched in.
+    found : the columns of factors that were searched for, by what they were searched in and at
+        which heritability.
     """
 
     problem: Problem
@@ -67,8 +69,12 @@ class Arrangement:
     reason: str | None
     tree: ClusterTree
     audit: Audit
-    found: dict[str, Hierarchy] = field(default_factory=dict)
+    found: dict[tuple[str, float], Hierarchy] = field(default_factory=dict)
     is_large: bool = False
+
+    def with_trait_of(self, problem: Problem) -> "Arrangement":
+        """The same with the trait of a problem whose samples are in the order before."""
+        return replace(self, problem=problem.reordered(self.tree.permutation))
 
     def factor(self, h2: float) -> HierarchicalFactor:
         """A hierarchical square root of about Sigma(h2)."""
@@ -79,7 +85,7 @@ class Arrangement:
             blocks = genotype_blocks(self.operator, np.arange(n), count=count, seed=self.audit.seed)
             return self._search(blocks, None, h2)
 
-        return self._hierarchy("all", searched).factor(h2)
+        return self._hierarchy("all", h2, searched).factor(h2)
 
     def predictors(
         self, h2: float, design: Design, left_out: Sequence[int]
@@ -107,13 +113,14 @@ class Arrangement:
             )
             return self._search(blocks, sketch, h2)
 
-        return self._hierarchy(f"without {without}", searched).factor(h2)
+        return self._hierarchy(f"without {without}", h2, searched).factor(h2)
 
-    def _hierarchy(self, name: str, searched: Callable[[], Hierarchy]) -> Hierarchy:
-        """What was found under a name, searched once, at the first heritability."""
-        if name not in self.found:
-            self.found[name] = searched()
-        return self.found[name]
+    def _hierarchy(self, name: str, h2: float, searched: Callable[[], Hierarchy]) -> Hierarchy:
+        """What was found under a name, searched once for all heritabilities that are near."""
+        key = name, _near(h2)
+        if key not in self.found:
+            self.found[key] = searched()
+        return self.found[key]
 
     def _search(
         self, blocks: GenotypeBlocks, sketch: GenotypeBlocks | None, h2: float
@@ -121,7 +128,7 @@ class Arrangement:
         return build_hierarchy(
             blocks,
             self.tree,
-            weight=h2,
+            weight=_near(h2),
             ranks=RANKS[self.way],
             sketch=sketch,
             seed=self.audit.seed,
@@ -155,6 +162,14 @@ def arrange(
         tree=tree,
         audit=Audit(_AUDITED, _AUDIT_RTOL, model.seed),
     )
+
+
+def _near(h2: float) -> float:
+    """The heritability at which columns are searched: the same for all that are near.
+
+    So traits of the same samples share what is found, and no result depends on what came before.
+    """
+    return min(_SEARCHED_AT, key=lambda searched: abs(searched - h2))
 
 
 def _halves(operator: RelationshipOperator) -> IndexArray:

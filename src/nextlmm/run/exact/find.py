@@ -20,7 +20,7 @@ from nextlmm.progress import Progress
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.relatedness.ordering import Components
 from nextlmm.run.columns import ScanColumns
-from nextlmm.run.exact.arrange import arrange
+from nextlmm.run.exact.arrange import Arrangement, arrange
 from nextlmm.run.exact.certificate import describe_products
 from nextlmm.run.exact.denominators import Audit
 from nextlmm.run.exact.hits import with_own_h2
@@ -88,13 +88,22 @@ def find_by_products(
     h2, an audit, and one application of the approximate factor to every variant; memory is the
     packed genotypes, or a part of them, and some thousand numbers per sample.
     """
-    with stopwatch.stage("genotypes"):
-        held = int(allowed_bytes(model) / 2.0)
-        operator = problem.operator(held_bytes=held, progress=listener)
+    operator = operator_of(problem, model, listener, stopwatch)
     arrangement = _arrange(problem, operator, model, plan, listener, stopwatch)
     # Products have threads of their own; what is left are small operations.
     with one_thread() if plan.way != "dense" else nullcontext():
         return _find(arrangement, model, plan, listener, stopwatch)
+
+
+def operator_of(
+    problem: Problem, model: Model, listener: Progress, stopwatch: Stopwatch
+) -> RelationshipOperator:
+    """The relationships of a problem as products, with as much in memory as half of it allows."""
+    held = int(allowed_bytes(model) / 2.0)
+    with stopwatch.stage("genotypes"):
+        return problem.shared.once(
+            ("operator", model), lambda: problem.operator(held_bytes=held, progress=listener)
+        )
 
 
 def _find(
@@ -142,14 +151,27 @@ def _arrange(
     if plan.way == "dense":
         with stopwatch.stage("relationship matrix"):
             listener.start("Relating the samples", operator.n_variants)
-            square = arrange_square(problem, operator, model, listener)
+            square = problem.shared.once(
+                ("square", model), lambda: arrange_square(problem, operator, model, listener)
+            )
             listener.finish()
-            return square
+            return square.with_trait_of(problem)
     with stopwatch.stage("ordering"), one_thread():
         listener.start("Ordering the samples", 1)
-        ordered = arrange(problem, operator, model, plan)
+        ordered = arrangement_of(problem, operator, model, plan)
         listener.finish()
         return ordered
+
+
+def arrangement_of(
+    problem: Problem, operator: RelationshipOperator, model: Model, plan: Plan
+) -> Arrangement:
+    """The samples in tree order."""
+    ordered = problem.shared.once(
+        ("arrangement", model, plan.way, plan.requested),
+        lambda: arrange(problem, operator, model, plan),
+    )
+    return ordered.with_trait_of(problem)
 
 
 def _estimate(arrangement: Arranged, model: Model, left_out: int = -1) -> StochasticFit:

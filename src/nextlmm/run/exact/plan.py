@@ -19,6 +19,9 @@ DENSE_WORTH = 3.0
 LARGEST_DOUBLE = 3_000
 """Up to so many samples dense algebra is in double precision throughout."""
 
+HELD_SHARE = 0.5
+"""Of the memory that large arrays may take, for the sums of the chromosomes."""
+
 _TRIANGLES = 3  # of single precision that are held at a time beyond
 _POLISHED = 3.0  # n^3 operations of the factors that make h2 exact
 _SQUARES = 6  # (n, n) arrays that dense algebra holds at a time, two of them of the inverse factor
@@ -76,12 +79,17 @@ class Plan:
     precision: Literal["single", "double"] = "double"
 
 
-def dense_cost(size: Size) -> Cost:
-    """Of dense algebra: the matrix and its parts, one inverse factor for each chromosome."""
+def dense_cost(size: Size, *, memory: float = 0.0) -> Cost:
+    """Of dense algebra: the matrix and its parts, one inverse factor for each chromosome.
+
+    The parts are kept where ``memory`` allows, and made twice elsewhere.
+    """
     n, square = float(size.n), float(size.n) ** 2
-    passes = 2.0 if size.chromosomes > 1 else 1.0
-    factors = size.chromosomes * size.heritabilities
     single = size.n > LARGEST_DOUBLE
+    parts = 8.0 * square * size.chromosomes if size.chromosomes > 1 and not single else 0.0
+    is_held = parts <= HELD_SHARE * memory
+    passes = 2.0 if size.chromosomes > 1 and (single or not is_held) else 1.0
+    factors = size.chromosomes * size.heritabilities
     speed = 2.0 if single else 1.0
     seconds = (
         passes * square * size.related / (speed * _SYRK)
@@ -94,7 +102,8 @@ def dense_cost(size: Size) -> Cost:
         polished = _POLISHED * square * n / (speed * _CHOLESKY)
         packed = (4.0 * _TRIANGLES / 2.0 + _INVERSE_BYTES) * square
         return Cost(seconds + products.seconds / 2.0 + polished, packed + products.n_bytes)
-    return Cost(seconds + 4.0 / 3.0 * square * n / _REFLECT, _PROGRAM + 8.0 * _SQUARES * square)
+    n_bytes = _PROGRAM + 8.0 * _SQUARES * square + (parts if is_held else 0.0)
+    return Cost(seconds + 4.0 / 3.0 * square * n / _REFLECT, n_bytes)
 
 
 def product_cost(size: Size) -> Cost:
@@ -131,7 +140,7 @@ def make_plan(
 
 
 def _choose(size: Size, requested: Way | None, memory: float, only_dense: str | None) -> Plan:
-    dense, products = dense_cost(size), product_cost(size)
+    dense, products = dense_cost(size, memory=memory), product_cost(size)
     if only_dense is not None:
         if requested not in (None, "dense"):
             raise UsageError(

@@ -6,7 +6,7 @@ factor is audited like any other prediction.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
@@ -41,6 +41,10 @@ class SquareArrangement:
     way: Way = "dense"
     reason: str | None = None
     is_large: bool = True
+
+    def with_trait_of(self, problem: Problem) -> "SquareArrangement":
+        """The same with the trait of a problem of the same samples."""
+        return replace(self, problem=problem)
 
     def factor(self, h2: float) -> PackedFactor:
         """The factor of Sigma(h2) with the whole K, a second triangle."""
