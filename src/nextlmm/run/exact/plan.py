@@ -13,7 +13,7 @@ from nextlmm.errors import UsageError
 
 Way = Literal["dense", "hodlr", "components", "plain"]
 
-DENSE_WORTH = 3.0
+DENSE_WORTH = 1.5
 """Exact denominators for every variant are worth this many times the time of predicted ones."""
 
 LARGEST_DOUBLE = 3_000
@@ -27,10 +27,10 @@ _POLISHED = 3.0  # n^3 operations of the factors that make h2 exact
 _SQUARES = 6  # (n, n) arrays that dense algebra holds at a time, two of them of the inverse factor
 _INVERSE_BYTES = 8.0  # of an inverse factor in single precision, for each of n^2
 _SYRK, _CHOLESKY, _REFLECT, _FORMS = 40e9, 20e9, 6e9, 55e9  # operations a second, one core
-_PRODUCT, _DECODE, _PREDICT = 100e9, 0.8e9, 60e9
-_ITERATIONS, _STEPS, _PROBES, _AUDITED, _AUDIT_STEPS = 12, 12, 36, 96, 5
+_PRODUCT, _DECODE, _PREDICT = 90e9, 0.8e9, 60e9
+_ITERATIONS, _STEPS, _PROBES, _AUDITED, _AUDIT_STEPS = 20, 14, 40, 96, 8
 _ORDER_COLUMNS = 100  # in search of components
-_BUILD_SECONDS = 1.5e-3  # of three hierarchical factors, for each sample
+_BUILD_SECONDS = 3.5e-3  # of the order and three hierarchical factors, for each sample
 _FACTOR_COLUMNS = 128  # numbers of the factor for each sample
 _PROGRAM = 1.6e8  # bytes of the program itself
 _WORK_COLUMNS = 2048  # of all arrays of a block solve, for each sample
