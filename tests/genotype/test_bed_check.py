@@ -16,11 +16,8 @@ REFUSED = {
     "odd/htmlbed": "begins with the bytes 3c 21 44; .* it is a web page",
     "odd/truncated": r"has 3,441 bytes; expected 3,478 bytes .* inside variant 138 .* truncated",
     "odd/toolong": "has 3,489 bytes; expected 3,478 bytes .* beyond the last variant",
-    "odd/bed_v099_1byte": "3,476 bytes fit the one-byte header of PLINK 0.99",
     "odd/bed_headerless_indmajor": "3,500 bytes fit genotypes without any header",
     "odd/famtoofew": "expected 3,339 bytes .* its size fits 97 to 100 samples",
-    "base/indmajor": r"sample by sample \(the bytes 6c 1b 00\)",
-    "base/bpgen": r"bpgen\.pgen does, but this version reads PLINK 1",
 }
 
 
@@ -49,7 +46,7 @@ def assert_is_one_sentence(text: str) -> None:
         (b"\x6c\x1b\x01" + bytes(26), "its size fits 13 variants"),
         (b"\x6c\x1b\x01" + bytes(13), "bytes beyond the last variant"),
         (bytes(12), "fit genotypes without any header"),
-        (b"\x01" + bytes(12), "one-byte header of PLINK 0.99"),
+        (b"\x6c\x1b\x00" + bytes(13), "has 16 bytes; expected 19 bytes .* take all three"),
     ],
 )
 def test_open_genotypes__what_the_file_seems_to_be(tmp_path, rng, content, message):
@@ -78,10 +75,11 @@ def test_open_genotypes__missing_files_and_what_is_there(tmp_path, rng):
         write_bed(tmp_path, random_calls(rng, 1, 1), name)
     with pytest.raises(MissingFileError, match="holds a, b, c and 1 more"):
         open_genotypes(tmp_path / "g")
-    (tmp_path / "data.vcf.gz").touch()
-    for path in ("data", "data.vcf.gz"):
-        with pytest.raises(MissingFileError, match=r"data\.vcf\.gz does, but .* PLINK 1"):
-            open_genotypes(tmp_path / path)
+    for name, flag in (("data.vcf.gz", "--vcf"), ("other.bgen", "--bgen"), ("old.ped", "plink2")):
+        (tmp_path / name).touch()
+        prefix = name.split(".")[0]
+        with pytest.raises(MissingFileError, match=rf"{name} does: name it .*{flag}"):
+            open_genotypes(tmp_path / prefix)
 
 
 def test_open_genotypes__a_folder_in_place_of_a_file(tmp_path, rng):

@@ -67,7 +67,7 @@ def test_without_effect__names_what_a_mode_ignores(
     ("changes", "words"),
     [
         ({"bfile": ""}, "Option bfile is ''"),
-        ({"bfile": None}, "Option bfile is None"),
+        ({"bfile": None}, "No genotypes were named"),
         ({"keep": 3}, "Option keep is 3"),
         ({"trait": ("a", "a")}, "Option trait names 'a' twice"),
         ({"trait": ("",)}, "Option trait holds ''"),

@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError
 from nextlmm.cli.commands.example import example
 from nextlmm.cli.commands.gwas import gwas
 from nextlmm.cli.commands.shared import DEBUG_FLAG, PROGRAM_BEGIN
-from nextlmm.cli.sentences import failure_sentence, usage_sentence
+from nextlmm.cli.sentences import failure_sentence, unknown_option, usage_sentence
 from nextlmm.errors import NextlmmError, UsageError
 
 _COMMANDS = ("gwas", "example")
@@ -37,7 +37,11 @@ def execute(arguments: Sequence[str], begin: float | None = None) -> int:
     except Exception as error:  # the last resort: no user sees a traceback without asking for it
         if DEBUG_FLAG in arguments:
             traceback.print_exc()
-        _report(failure_sentence(error, arguments))
+        misspelled = None
+        if isinstance(error, UsageError) and arguments[0] in _COMMANDS:
+            # What is missing or contradictory was most likely misspelled: name that.
+            misspelled = unknown_option(arguments, _flags(app, arguments[:1]))
+        _report(misspelled or failure_sentence(error, arguments))
         if isinstance(error, UsageError):
             _point_to_help(tuple(arguments[:1]))
         _silence_stdout()

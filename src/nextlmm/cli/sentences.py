@@ -44,9 +44,7 @@ def usage_sentence(
     unknown = _unknown_tokens(error, known)
     if unknown:
         # A required option that is "missing" was most likely misspelled: name the misspelling.
-        nearest = difflib.get_close_matches(unknown[0], sorted(known), n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else "."
-        return f"There is no option {unknown[0]}{hint}"
+        return _no_option(unknown[0], known)
     if isinstance(error, MissingArgumentError) and error.argument is not None:
         given = error.keyword or any(token.keyword for token in error.argument.tokens)
         name = error.keyword or error.argument.name
@@ -59,6 +57,19 @@ def usage_sentence(
             "every value follows the name of its option, as in --out results/height."
         )
     return " ".join(str(error).split())
+
+
+def unknown_option(arguments: Iterable[str], flags: Iterable[str]) -> str | None:
+    """The sentence for the first word that looks like an option and is none, None without one."""
+    known = set(flags)
+    names = [word.split("=")[0] for word in arguments if word.startswith("--")]
+    unknown = [name for name in names if name not in known]
+    return _no_option(unknown[0], known) if unknown else None
+
+
+def _no_option(name: str, known: set[str]) -> str:
+    nearest = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"There is no option {name}" + (f"; did you mean {nearest[0]}?" if nearest else ".")
 
 
 def failure_sentence(error: BaseException, arguments: Collection[str] = ()) -> str:
@@ -92,8 +103,7 @@ def _command_sentence(
     owner = next((command for command, known in commands.items() if name in known), None)
     if owner is not None:
         return f"{name} is an option of a command; did you mean nextlmm {owner} {name}?"
-    nearest = difflib.get_close_matches(name, sorted(flags), n=1)
-    return f"There is no option {name}" + (f"; did you mean {nearest[0]}?" if nearest else ".")
+    return _no_option(name, set(flags))
 
 
 def _unknown_tokens(error: CycloptsError, known: set[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Genotypes that are already an array in memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,20 +15,16 @@ _MOST_COPIES = 2.0
 
 @dataclass(frozen=True, eq=False)
 class ArraySource:
-    """Dosages held in memory as float32; made by :func:`array_source`."""
+    """Dosages held in memory as float32; made by :func:`array_source`, or read from ``files``."""
 
     samples: SampleTable
     variants: VariantTable
     _dosages: NDArray[np.float32]  # (n, m), Fortran order
     path: str = "the genotype array"
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<{self.path}: {len(self.samples):,} samples, {len(self.variants):,} variants>"
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        """No file: the genotypes are in memory."""
-        return {}
 
     def dosages(
         self, variants: IndexArray, samples: IndexArray | None = None

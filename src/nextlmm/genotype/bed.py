@@ -5,71 +5,31 @@ A .bed file has three magic bytes and then the packed genotypes, variant by vari
 """
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nextlmm.genotype.bed_check import check_bed, check_present, plink_paths
-from nextlmm.genotype.counts import GenotypeCounts
-from nextlmm.genotype.packed import PackedGenotypes
+from nextlmm.genotype.bed_check import (
+    STANDARD,
+    BedLayout,
+    check_bed,
+    check_present,
+    plink_paths,
+)
+from nextlmm.genotype.held import PackedSource
+from nextlmm.genotype.packed import PackedArray, PackedGenotypes, PackedRows, packed_calls
 from nextlmm.genotype.packed_file import PackedFile
 from nextlmm.genotype.plink_tables import read_bim, read_fam
-from nextlmm.genotype.tables import IndexArray, SampleTable, VariantTable
+
+_VARIANTS = 1024  # a multiple of the four of a byte
 
 
-@dataclass(frozen=True, eq=False)
-class BedSource:
-    """PLINK 1 genotypes; the .bed file is read and decoded block by block.
-
-    Attributes
-    ----------
-    path : the path of the .bed file.
-    samples, variants : the tables of the .fam and .bim files.
-    genotypes : the packed genotypes of all of them.
-    """
-
-    path: str
-    samples: SampleTable
-    variants: VariantTable
-    genotypes: PackedGenotypes
-
-    def __repr__(self) -> str:
-        return f"<{self.path}: {len(self.samples):,} samples, {len(self.variants):,} variants>"
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        """Paths of the .bed, .bim and .fam files."""
-        return dict(zip(("bed", "bim", "fam"), map(str, plink_paths(self.path)), strict=True))
+class BedSource(PackedSource):
+    """PLINK 1 genotypes; the .bed file, ``path``, is read and decoded block by block."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the path alone; whoever unpickles reads the tables again."""
         return open_bed, (os.path.abspath(self.path),)
-
-    def dosages(
-        self, variants: IndexArray, samples: IndexArray | None = None
-    ) -> NDArray[np.float32]:
-        """Copies of the effect allele, (n_samples, n_variants) in Fortran order, NaN if missing.
-
-        Cost: O(genotypes), some 2 G genotypes a second on one core for all samples and a third
-        of that for a subset; memory is the result and 2 MB.
-
-        Raises
-        ------
-        FormatError
-            If the file has become shorter since it was opened; so does ``genotype_counts``.
-        """
-        return self.genotypes.dosages(variants, samples)
-
-    def genotype_counts(
-        self, variants: IndexArray, samples: IndexArray | None = None
-    ) -> GenotypeCounts:
-        """Genotype counts of the variants over the samples, which must be distinct.
-
-        Cost: some 10 G genotypes a second on one core, whatever the number of samples chosen.
-        """
-        return self.genotypes.counts(variants, samples)
 
 
 def open_bed(path: str | os.PathLike[str]) -> BedSource:
@@ -86,6 +46,29 @@ def open_bed(path: str | os.PathLike[str]) -> BedSource:
     for file in (bed, bim, fam):
         check_present(file)
     samples, variants = read_fam(fam), read_bim(bim)
-    check_bed(bed, len(samples), len(variants))
-    packed = PackedFile(bed, (len(variants), -(-len(samples) // 4)))
-    return BedSource(str(bed), samples, variants, PackedGenotypes(packed, len(samples)))
+    layout = check_bed(bed, len(samples), len(variants))
+    shape = len(samples), len(variants)
+    packed: PackedRows
+    if layout == STANDARD:
+        packed = PackedFile(bed, (shape[1], -(-shape[0] // 4)))
+    else:
+        packed = _rewritten(bed, layout, shape)
+    files = {"bed": str(bed), "bim": str(bim), "fam": str(fam)}
+    return BedSource(str(bed), samples, variants, PackedGenotypes(packed, shape[0]), files)
+
+
+def _rewritten(path: Path, layout: BedLayout, shape: tuple[int, int]) -> PackedArray:
+    """The genotypes (samples, variants) of a file of another layout as this version packs them."""
+    content = np.frombuffer(path.read_bytes(), np.uint8, offset=layout.header_bytes)
+    n, m = shape
+    if not layout.is_by_sample:
+        return content.reshape(m, -1)
+    by_sample = content.reshape(n, -1)
+    rows = np.empty((m, -(-n // 4)), np.uint8)
+    for start in range(0, m, _VARIANTS):
+        width = min(_VARIANTS, m - start)
+        part = np.ascontiguousarray(by_sample[:, start // 4 : (start + _VARIANTS) // 4])
+        packed = packed_calls(PackedGenotypes(part, width).dosages(np.arange(n)))
+        assert packed is not None, "two bits are a call"  # noqa: S101
+        rows[start : start + width] = packed
+    return rows

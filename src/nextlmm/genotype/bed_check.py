@@ -1,6 +1,7 @@
 """Checks that a .bed file is PLINK 1 data of the size that its .bim and .fam files call for."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from nextlmm.errors import FormatError, MissingFileError
@@ -9,9 +10,22 @@ from nextlmm.genotype.textfile import missing_file
 BED_HEADER_BYTES = 3
 _VARIANT_MAJOR = b"\x6c\x1b\x01"
 _SAMPLE_MAJOR = b"\x6c\x1b\x00"
+_OLD_HEADER_BYTES = 1  # of PLINK 0.99, where 1 is variant by variant and 0 sample by sample
+_TAKE_ALL = "take all three files from the same place"
 _PGEN = b"\x6c\x1b"
 _PLINK_EXTENSIONS = (".bed", ".bim", ".fam")
 _OTHER_FORMATS = (".pgen", ".bgen", ".vcf", ".vcf.gz", ".bcf", ".ped", ".tped", ".gds")
+
+
+@dataclass(frozen=True)
+class BedLayout:
+    """Bytes before the genotypes, and whether these are sample by sample."""
+
+    header_bytes: int
+    is_by_sample: bool
+
+
+STANDARD = BedLayout(BED_HEADER_BYTES, is_by_sample=False)
 
 
 def plink_paths(path: str | os.PathLike[str]) -> tuple[Path, Path, Path]:
@@ -47,10 +61,7 @@ def _what_exists(path: Path) -> str:
     for extension in _OTHER_FORMATS:
         for other in (Path(f"{prefix}{extension}"), prefix):
             if other.name.endswith(extension) and other.is_file():
-                return (
-                    f"{other} does, but this version reads PLINK 1 .bed, .bim and .fam files only: "
-                    "convert it with plink2 --make-bed"
-                )
+                return f"{other} does: name it {_how_to_name(other, extension)}"
     siblings = [e for e in _PLINK_EXTENSIONS if Path(f"{prefix}{e}").is_file()]
     if siblings:
         return (
@@ -66,21 +77,31 @@ def _what_exists(path: Path) -> str:
     return f"the folder {path.parent} holds no .bed file: check the spelling of the path"
 
 
+def _how_to_name(path: Path, extension: str) -> str:
+    if extension == ".pgen":
+        return f"by --pfile {path.with_suffix('')}"
+    if extension == ".bgen":
+        return f"by --bgen {path}"
+    if extension in (".vcf", ".vcf.gz", ".bcf"):
+        return f"by --vcf {path}"
+    return "after plink2 --make-bed has converted it, because this version does not read it"
+
+
 def _some(names: list[str], most: int = 3) -> str:
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def check_bed(path: Path, n_samples: int, n_variants: int) -> None:
-    """Check the first three bytes and the size of a .bed file.
+def check_bed(path: Path, n_samples: int, n_variants: int) -> BedLayout:
+    """Check the first three bytes and the size of a .bed file, and tell its layout.
 
     Raises
     ------
     MissingFileError
         If the file cannot be read.
     FormatError
-        If it is not variant-major PLINK 1 data for that many samples and variants; the sentence
-        says what it seems to be instead.
+        If it is not PLINK 1 data for that many samples and variants; the sentence says what it
+        seems to be instead.
     """
     try:
         with path.open("rb") as file:
@@ -88,15 +109,22 @@ def check_bed(path: Path, n_samples: int, n_variants: int) -> None:
             size = file.seek(0, os.SEEK_END)
     except OSError as error:
         raise missing_file(path, error) from error
-    expected = BED_HEADER_BYTES + n_variants * -(-n_samples // 4)
-    if not start.startswith(_VARIANT_MAJOR):
+    by_variant, by_sample = n_variants * -(-n_samples // 4), n_samples * -(-n_variants // 4)
+    if start[:1] == b"\1" and size == _OLD_HEADER_BYTES + by_variant:
+        return BedLayout(_OLD_HEADER_BYTES, is_by_sample=False)
+    if start[:1] == b"\0" and size == _OLD_HEADER_BYTES + by_sample:
+        return BedLayout(_OLD_HEADER_BYTES, is_by_sample=True)
+    is_by_sample = start.startswith(_SAMPLE_MAJOR)
+    expected = BED_HEADER_BYTES + (by_sample if is_by_sample else by_variant)
+    if not is_by_sample and not start.startswith(_VARIANT_MAJOR):
         raise FormatError(f"{path} {_wrong_start(start, size, n_samples, n_variants)}")
     if size != expected:
         raise FormatError(
             f"{path} has {size:,} bytes; expected {expected:,} bytes for the {n_samples:,} samples "
             f"of the .fam file and the {n_variants:,} variants of the .bim file: "
-            f"{_wrong_size(size, n_samples, n_variants)}"
+            f"{_wrong_size(size, n_samples, n_variants) if not is_by_sample else _TAKE_ALL}"
         )
+    return BedLayout(BED_HEADER_BYTES, is_by_sample)
 
 
 def _wrong_start(start: bytes, size: int, n_samples: int, n_variants: int) -> str:
@@ -109,23 +137,13 @@ def _wrong_start(start: bytes, size: int, n_samples: int, n_variants: int) -> st
             f"is empty (0 bytes); expected {expected:,} bytes: the program that wrote it failed or "
             "the copy did; make or copy it again"
         )
-    if start.startswith(_SAMPLE_MAJOR):
-        return (
-            "stores its genotypes sample by sample (the bytes 6c 1b 00); this version reads "
-            "variant-by-variant files only: rewrite it with plink --make-bed"
-        )
     begins = f"begins with the bytes {start[:3].hex(' ')}; {wanted}"
     if start.lstrip().startswith(b"<"):
         return f"{begins}: it is a web page, probably an error page; download the file again"
     if start.startswith(b"\x1f\x8b"):
         return f"{begins}: it is gzip-compressed; unpack it with gunzip first"
     if start.startswith(_PGEN):
-        return f"{begins}: it is a PLINK 2 .pgen file; convert it with plink2 --make-bed"
-    if (start[0] == 1 and size == 1 + by_variant) or (start[0] == 0 and size == 1 + by_sample):
-        return (
-            f"{begins}: its first byte and its {size:,} bytes fit the one-byte header of PLINK "
-            "0.99, which this version does not read; rewrite it with plink --make-bed"
-        )
+        return f"{begins}: it is a PLINK 2 .pgen file; name it by --pfile"
     if size in (by_variant, by_sample):
         return (
             f"{begins}: its {size:,} bytes fit genotypes without any header, as the first versions "

@@ -36,6 +36,9 @@ _LONG_ROW_BYTES = 4096
 _TABLES = 64  # tables of values made at a time, of 4 or 8 KB each
 _COPIES_OF_CODE = np.array([2, np.nan, 1, 0], dtype=np.float32)
 _NO_COPY = 3
+_MOST_COPIES = 2
+_MISSING = 0b01
+_CODE_OF_COPIES = np.array([0b11, 0b10, 0b00], dtype=np.uint8)
 _SHIFTS = np.array([0, 2, 4, 6])
 # Three counts share one 64-bit integer, 21 bits each, so no more than 2^21 - 1 samples at a time.
 _FIELD_BITS = 21
@@ -84,6 +87,26 @@ class PackedRows(Protocol):
 
     def __getitem__(self, variants: Any, /) -> PackedArray:
         """Rows at a slice or at an array of positions, in the order asked for."""
+
+
+def packed_calls(dosages: NDArray[np.floating]) -> PackedArray | None:
+    """Rows of dosages (b, n), NaN where missing, packed; None if one is not 0, 1 or 2.
+
+    Bits beyond the last sample are zero, as PLINK leaves them.
+    """
+    n_variants, n = dosages.shape
+    is_missing = np.isnan(dosages)
+    copies = np.where(is_missing, 0.0, dosages)
+    calls = copies.astype(np.uint8)
+    if not np.array_equal(calls, copies) or (calls > _MOST_COPIES).any():
+        return None
+    codes = np.zeros((n_variants, -(-n // 4) * 4), dtype=np.uint8)
+    codes[:, :n] = _CODE_OF_COPIES[calls]
+    codes[:, :n][is_missing] = _MISSING
+    packed = codes[:, ::4].copy()
+    for place in range(1, 4):
+        packed |= codes[:, place::4] << np.uint8(2 * place)
+    return packed
 
 
 @dataclass(frozen=True, eq=False)

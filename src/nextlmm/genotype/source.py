@@ -2,14 +2,23 @@
 
 import os
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nextlmm.errors import UsageError
+from nextlmm.genotype import bgen, pgen, vcf
 from nextlmm.genotype.bed import open_bed
 from nextlmm.genotype.counts import GenotypeCounts
+from nextlmm.genotype.held import Collector
 from nextlmm.genotype.tables import IndexArray, SampleTable, VariantTable
+from nextlmm.genotype.vcf import VcfField
+from nextlmm.progress import Progress, Silent
+
+Kind = Literal["bed", "pgen", "bgen", "vcf"]
+HELD_BYTES = 4 * 2**30
+_READ = 256
 
 
 class GenotypeSource(Protocol):
@@ -55,18 +64,72 @@ class CountingSource(Protocol):
         """Genotype counts of the variants over the samples, which must be distinct."""
 
 
-def open_genotypes(path: str | os.PathLike[str]) -> GenotypeSource:
-    """Open a genotype file; its tables are read now, its genotypes when asked for.
+def open_genotypes(
+    path: str | os.PathLike[str],
+    *,
+    kind: Kind | None = None,
+    sample: str | os.PathLike[str] | None = None,
+    vcf_field: VcfField = "auto",
+    held_bytes: float = HELD_BYTES,
+    progress: Progress | None = None,
+) -> GenotypeSource:
+    """Open a genotype file of any format.
 
     Parameters
     ----------
-    path : the prefix of PLINK 1 .bed, .bim and .fam files, or the path of any of the three.
+    path : a .bgen, .vcf, .vcf.gz or .bcf file; a .pgen file; a .bed, .bim or .fam file; or the
+        prefix of PLINK 1 files, or of PLINK 2 files if there are none.
+    kind : its format; told by the end of its name unless given.
+    sample : the .sample file of a .bgen file.
+    vcf_field : what genotypes of a VCF file are read from: DS, GP or GT, or the first that it has.
+    held_bytes : most memory for genotypes.  BGEN and VCF files are read into it as a whole; .pgen
+        files are too if they fit, and .bed files are read when asked for.
+    progress : told of the variants read.
 
     Raises
     ------
     MissingFileError
         If one of the files is not there or cannot be read.
     FormatError
-        If one of them is damaged, of another format, or contradicts the others.
+        If one of them is damaged, of another format, contradicts the others or does not fit.
+    UsageError
+        If the package that reads the format is not installed, or a choice is for another format.
     """
+    listener, kind = progress or Silent(), kind or _kind_of(os.fspath(path))
+    if sample is not None and kind != "bgen":
+        raise UsageError(
+            f"Option sample names the samples of a BGEN file, but the genotypes are {path}; leave "
+            "it out."
+        )
+    if kind == "bgen":
+        return bgen.open_bgen(path, sample, held_bytes=held_bytes, progress=listener)
+    if kind == "vcf":
+        return vcf.open_vcf(path, field=vcf_field, held_bytes=held_bytes, progress=listener)
+    if kind == "pgen":
+        return _held(pgen.open_pgen(path), held_bytes, listener)
     return open_bed(path)
+
+
+def _kind_of(name: str) -> Kind:
+    """The format by the end of a name, or by the files of which it is the prefix."""
+    if name.endswith(bgen.EXTENSION):
+        return "bgen"
+    if name.endswith(vcf.EXTENSIONS):
+        return "vcf"
+    is_prefix_of_pgen = not os.path.isfile(name + ".bed") and os.path.isfile(name + pgen.EXTENSION)
+    return "pgen" if name.endswith(pgen.EXTENSION) or is_prefix_of_pgen else "bed"
+
+
+def _held(source: pgen.PgenSource, held_bytes: float, progress: Progress) -> GenotypeSource:
+    """The genotypes in memory if they fit there whatever they are, and as they are otherwise."""
+    n, m = len(source.samples), len(source.variants)
+    if np.dtype(np.float32).itemsize * float(n) * m > held_bytes:
+        return source
+    collector = Collector(source.path, n, held_bytes)
+    progress.start("Reading genotypes", m)
+    for start in range(0, m, _READ):
+        block = np.arange(start, min(start + _READ, m))
+        collector.add(source.dosages(block).T)
+        progress.advance(len(block))
+    progress.finish()
+    return collector.source(source.samples, source.variants, source.files)

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nextlmm.genotype.bed import BedSource
+from nextlmm.genotype.held import PackedSource
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import VariantSummary
@@ -337,14 +337,14 @@ def relationship_operator(
     listener = progress or Silent()
     columns: Columns = SourceColumns(source, used, samples, how)
     rows = np.arange(len(samples))
-    if isinstance(source, BedSource):
+    if isinstance(source, PackedSource):
         columns, rows = _packed_columns(source, used, samples, how, held_bytes)
     listener.advance(len(used))
     return RelationshipOperator(tuple(groups), columns, rows, label, squares, traces)
 
 
 def _packed_columns(
-    source: BedSource,
+    source: PackedSource,
     variants: IndexArray,
     samples: IndexArray,
     scaling: ColumnScaling,

@@ -59,7 +59,7 @@ def find_densely(
 
 def _held_bytes(model: Model) -> float:
     """What the sums of the chromosomes may take; none are needed without LOCO."""
-    return HELD_SHARE * allowed_bytes(model) if model.loco else 0.0
+    return HELD_SHARE * allowed_bytes(model.memory) if model.loco else 0.0
 
 
 def _prepare(

@@ -26,6 +26,8 @@ Test = Literal["wald", "score", "lrt"]
 Method = Literal["reml", "ml", "he"]
 PerVariantH2 = Literal["never", "hits", "always"]
 LocoH2 = Literal["shared", "per-chromosome"]
+Kind = Literal["bed", "pgen", "bgen", "vcf"]
+VcfField = Literal["auto", "DS", "GP", "GT"]
 
 DEFAULT_KL_TOLERANCE = 0.1
 """KL divergence that a hierarchical run may spend when neither it nor a rank is asked for."""
@@ -71,7 +73,20 @@ class GwasOptions:
     Parameters
     ----------
     bfile
-        Genotypes: the common prefix of a PLINK 1 .bed, .bim and .fam file.
+        Genotypes: the common prefix of a PLINK 1 .bed, .bim and .fam file. Files of the other
+        formats are known here too, by the ends of their names.
+    pfile
+        Genotypes: the common prefix of a PLINK 2 .pgen, .pvar and .psam file.
+    bgen
+        Genotypes: a BGEN file, of version 1.1 to 1.3.
+    sample
+        Samples of the BGEN file: an Oxford .sample file. Unless given, the one beside it with the
+        same name, or the identifiers within.
+    vcf
+        Genotypes: a VCF or BCF file, compressed or not.
+    vcf_field
+        What the genotypes of a VCF file are read from: dosages (DS), probabilities (GP) or calls
+        (GT); auto takes the first of these that the file has.
     pheno
         Traits: a text file of samples (FID and IID, or IID alone) and one column per trait.
     out
@@ -159,7 +174,12 @@ class GwasOptions:
         If a value is out of its range or two options contradict each other.
     """
 
-    bfile: Annotated[str, Parameter(group=_FILES, alias="--bed")]
+    bfile: Annotated[str | None, Parameter(group=_FILES, alias="--bed")] = None
+    pfile: Annotated[str | None, Parameter(group=_FILES, alias="--pgen")] = None
+    bgen: Annotated[str | None, Parameter(group=_FILES)] = None
+    sample: Annotated[str | None, Parameter(group=_FILES)] = None
+    vcf: Annotated[str | None, Parameter(group=_FILES, alias="--bcf")] = None
+    vcf_field: Annotated[VcfField, Parameter(group=_FILES)] = "auto"
     pheno: Annotated[str, Parameter(group=_FILES, alias="--phenoFile")]
     out: Annotated[str, Parameter(group=_FILES, alias="-o")]
     trait: Annotated[tuple[str, ...], _names("--pheno-name", "--phenoCol", "--phenoColList")] = ()
@@ -204,7 +224,14 @@ class GwasOptions:
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
         _check_numbers(self)
+        _check_genotypes(self)
         _check_combinations(self)
+
+    @property
+    def genotypes(self) -> tuple[str, Kind | None]:
+        """Return the path of the genotypes and their format, None to tell it by the name."""
+        given = {kind: getattr(self, name) for name, kind in _GENOTYPES.items()}
+        return next((path, kind) for kind, path in given.items() if path is not None)
 
     @property
     def without_effect(self) -> tuple[str, ...]:
@@ -251,9 +278,10 @@ def flag(name: str) -> str:
 
 
 _PATHS = (
-    *("bfile", "pheno", "out", "covar", "keep", "remove", "extract", "exclude"),
-    *("order", "relatives"),
+    *("bfile", "pfile", "bgen", "sample", "vcf"),
+    *("pheno", "out", "covar", "keep", "remove", "extract", "exclude", "order", "relatives"),
 )
+_GENOTYPES: dict[str, Kind | None] = {"bfile": None, "pfile": "pgen", "bgen": "bgen", "vcf": "vcf"}
 
 
 def _set(options: GwasOptions, name: str, value: object) -> None:
@@ -294,7 +322,7 @@ def _option(name: str) -> str:
 
 
 def _path(name: str, value: object) -> str | None:
-    if value is None and name not in ("bfile", "pheno", "out"):
+    if value is None and name not in ("pheno", "out"):
         return None
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise UsageError(
@@ -378,6 +406,23 @@ def _check_integer(options: GwasOptions, name: str, lowest: int) -> None:
             f"{_option(name)} is {value!r}, but it must be a whole number of at least {lowest}."
         )
     _set(options, name, number)
+
+
+def _check_genotypes(options: GwasOptions) -> None:
+    """Refuse no genotypes, those of two files, and options of a format that they are not in."""
+    given = [name for name in _GENOTYPES if getattr(options, name) is not None]
+    if not given:
+        raise UsageError(
+            f"No genotypes were named; name them by one of the options {', '.join(_GENOTYPES)}."
+        )
+    if len(given) > 1:
+        raise UsageError(f"Options {' and '.join(given)} both name genotypes; give one.")
+    is_bgen = options.bgen is not None or options.genotypes[0].endswith(".bgen")
+    if options.sample is not None and not is_bgen:
+        raise UsageError(
+            "Option sample names the samples of a BGEN file, but the genotypes are "
+            f"{options.genotypes[0]}; leave it out."
+        )
 
 
 def _check_combinations(options: GwasOptions) -> None:

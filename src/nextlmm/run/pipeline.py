@@ -26,6 +26,7 @@ from nextlmm.output.publication import Publication, check_writable
 from nextlmm.progress import Progress, Silent
 from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.analysis import analyse
+from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.model import Model
 from nextlmm.run.options import GwasOptions, split_names
@@ -88,7 +89,7 @@ def gwas(
     threads = options.threads or available_threads()
     with threadpool_limits(options.threads):
         with watch.stage("reading tables"):
-            inputs = _read_inputs(options)
+            inputs = _read_inputs(options, progress or Silent())
             traits = split_names("trait", options.trait, inputs.traits.columns)
             cohorts = [_align(inputs, options, name) for name in traits or (None,)]
             paths = _input_paths(options, inputs.source)
@@ -143,9 +144,9 @@ def _publish(
     return document
 
 
-def _read_inputs(options: GwasOptions) -> _Inputs:
+def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
     return _Inputs(
-        source=open_genotypes(options.bfile),
+        source=_open(options, listener),
         traits=read_sample_table(options.pheno),
         covariates=read_sample_table(options.covar) if options.covar else None,
         keep=read_sample_list(options.keep) if options.keep else None,
@@ -157,6 +158,18 @@ def _read_inputs(options: GwasOptions) -> _Inputs:
             exclude=read_id_list(options.exclude) if options.exclude else None,
         ),
         kin=_read_kin(options),
+    )
+
+
+def _open(options: GwasOptions, listener: Progress) -> GenotypeSource:
+    path, kind = options.genotypes
+    return open_genotypes(
+        path,
+        kind=kind,
+        sample=options.sample,
+        vcf_field=options.vcf_field,
+        held_bytes=allowed_bytes(options.memory),
+        progress=listener,
     )
 
 

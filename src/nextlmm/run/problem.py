@@ -17,8 +17,8 @@ from nextlmm.cohort.relatives import (
     order_of,
 )
 from nextlmm.cohort.table import SampleColumns
-from nextlmm.genotype.bed import BedSource
 from nextlmm.genotype.filters import VariantSelection
+from nextlmm.genotype.held import PackedSource
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.standardize import impute_mean
 from nextlmm.genotype.summary import VariantSummary, summarise_variants
@@ -139,7 +139,7 @@ class Problem:
     def tile(self, variants: IndexArray) -> VariantTile:
         """Some variants for products, packed if they are so in the source."""
         mean = np.nan_to_num(self.summary.mean[variants])
-        if not isinstance(self.source, BedSource):
+        if not isinstance(self.source, PackedSource):
             return DosageVariants(np.nan_to_num(self.source.dosages(variants, self.samples) - mean))
         rows = self.source.genotypes.packed[variants]
         tile = tile_of_packed(rows, len(self.source.samples), mean > 1.0)

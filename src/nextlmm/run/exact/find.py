@@ -99,7 +99,7 @@ def operator_of(
     problem: Problem, model: Model, listener: Progress, stopwatch: Stopwatch
 ) -> RelationshipOperator:
     """The relationships of a problem as products, with as much in memory as half of it allows."""
-    held = int(allowed_bytes(model) / 2.0)
+    held = int(allowed_bytes(model.memory) / 2.0)
     with stopwatch.stage("genotypes"):
         return problem.shared.once(
             ("operator", model), lambda: problem.operator(held_bytes=held, progress=listener)

@@ -28,14 +28,14 @@ def plan_for(problem: Problem, model: Model) -> Plan:
     size = problem_size(problem, model)
     requested = None if model.route == "auto" else model.route
     return make_plan(
-        size, requested, memory=allowed_bytes(model), only_dense=_only_dense(problem, model)
+        size, requested, memory=allowed_bytes(model.memory), only_dense=_only_dense(problem, model)
     )
 
 
-def allowed_bytes(model: Model) -> float:
-    """Memory for large arrays: what the user allows, or half of the machine's."""
-    if model.memory is not None:
-        return model.memory * _GIB
+def allowed_bytes(memory: float | None) -> float:
+    """Memory for large arrays: the GiB that the user allows, or half of the machine's."""
+    if memory is not None:
+        return memory * _GIB
     return (memory_bytes() or _MEMORY_IF_UNKNOWN) / 2.0
 
 

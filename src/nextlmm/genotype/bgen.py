@@ -1,0 +1,214 @@
+"""BGEN genotypes, version 1.1 to 1.3: dosages from probabilities, with or without a .sample file.
+
+The effect allele is the second one, which is the alternative where the first is the reference.
+A variant with more than two alleles becomes one row for each but the first.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlmm.errors import AlignmentError, FormatError
+from nextlmm.genotype.array import ArraySource
+from nextlmm.genotype.held import Collector, PackedSource
+from nextlmm.genotype.packages import reader_package
+from nextlmm.genotype.sample_tables import NO_FAMILY, read_oxford_sample
+from nextlmm.genotype.tables import SampleTable, string_array
+from nextlmm.genotype.textfile import missing_file
+from nextlmm.genotype.variant_rows import VariantRows
+from nextlmm.progress import Progress
+
+EXTENSION = ".bgen"
+_MAGIC = (b"bgen", b"\0\0\0\0")
+_DIPLOID = 2
+
+
+def open_bgen(
+    path: str | os.PathLike[str],
+    sample: str | os.PathLike[str] | None,
+    *,
+    held_bytes: float,
+    progress: Progress,
+) -> PackedSource | ArraySource:
+    """Read a BGEN file into memory.
+
+    Parameters
+    ----------
+    path : of the .bgen file.
+    sample : of its .sample file; if not given, the one beside it with the same name, or else the
+        IDs within the file.
+    held_bytes : most memory that the genotypes may take.
+    progress : told of the variants done.
+
+    Raises
+    ------
+    MissingFileError, FormatError
+        If a file is missing or damaged, or has no sample IDs.
+    AlignmentError
+        If the .sample file does not fit.
+    UsageError
+        If the package that reads them is not installed.
+
+    Cost: decompression of the whole file on one core; two bits a genotype where all are calls,
+    four bytes where not.
+    """
+    file = Path(path)
+    _check_magic(file)
+    library = reader_package("bgen", extra="bgen", of="BGEN files")
+    try:
+        reader = library.BgenReader(str(file), delay_parsing=True)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise _damaged(file, 0, error) from error
+    with reader:
+        samples, listed = _samples(file, sample, reader)
+        collector = Collector(str(file), len(samples), held_bytes)
+        rows = VariantRows(collector)
+        expected = int(reader.header.nvariants)
+        progress.start("Reading genotypes", expected)
+        for number, variant in enumerate(_variants(file, reader, expected)):
+            alleles = list(variant.alleles)
+            try:
+                copies = [_copies(variant, k) for k in range(1, len(alleles))]
+            except (ValueError, OSError, RuntimeError, IndexError) as error:
+                raise _damaged(file, number, error) from error
+            for allele, dosage in zip(alleles[1:], copies, strict=True):
+                name = variant.rsid or variant.varid
+                rows.add(variant.chrom, name, variant.pos, allele, alleles[0], dosage)
+            progress.advance(1)
+        progress.finish()
+    files = {"bgen": str(file)} | ({"sample": str(listed)} if listed else {})
+    return collector.source(samples, rows.table(), files)
+
+
+def _check_magic(path: Path) -> None:
+    try:
+        with path.open("rb") as content:
+            head = content.read(20)
+    except OSError as error:
+        raise missing_file(path, error) from error
+    if len(head) < 20 or head[16:20] not in _MAGIC:
+        raise FormatError(
+            f"{path} is not a BGEN file: bytes 17 to 20 are {head[16:20]!r}; expected b'bgen': "
+            "check that the right file is named and complete"
+        )
+
+
+def _variants(path: Path, reader: Any, expected: int) -> Iterator[Any]:
+    """The variants, as many as the header says."""
+    number = 0
+    try:
+        for variant in reader:
+            yield variant
+            number += 1
+    except (ValueError, OSError, RuntimeError, IndexError, MemoryError) as error:
+        raise _damaged(path, number, error) from error
+    if number != expected:
+        raise FormatError(
+            f"{path} ends after {number:,} variants and its header says {expected:,}; it is "
+            "truncated: copy it again"
+        )
+
+
+def _damaged(path: Path, number: int, error: Exception) -> FormatError:
+    return FormatError(
+        f"{path}: variant {number + 1:,} cannot be read ({' '.join(str(error).split())}); the file "
+        "is damaged or truncated: copy it again"
+    )
+
+
+def _copies(variant: Any, allele: int) -> NDArray[np.float32]:
+    """Expected copies of an allele, (n,), NaN where missing; a haploid genotype counts twice."""
+    n_alleles, ploidy = len(variant.alleles), np.asarray(variant.ploidy)
+    if n_alleles == _DIPLOID and (ploidy == _DIPLOID).all():
+        return np.asarray(variant.alt_dosage, np.float32)
+    return copies_of_allele(
+        np.asarray(variant.probabilities, np.float64),
+        ploidy,
+        n_alleles=n_alleles,
+        allele=allele,
+        is_phased=bool(np.all(variant.is_phased)),
+    )
+
+
+def copies_of_allele(
+    probabilities: NDArray[np.float64],
+    ploidy: NDArray[np.integer],
+    *,
+    n_alleles: int,
+    allele: int,
+    is_phased: bool,
+) -> NDArray[np.float32]:
+    """Expected copies of an allele, scaled to two: (n,) from BGEN's probabilities (n, columns).
+
+    Genotypes of ``ploidy`` (n,) alleles are in the order of the BGEN specification, in phased data
+    haplotype after haplotype; columns beyond those of a sample are ignored.
+    """
+    copies = np.full(len(ploidy), np.nan)
+    for count in np.unique(ploidy).tolist():
+        chosen = np.flatnonzero(ploidy == count)
+        if is_phased:
+            weights = np.tile(np.arange(n_alleles) == allele, count).astype(float)
+        else:
+            weights = np.array([each.count(allele) for each in _genotypes(count, n_alleles)])
+        share = probabilities[chosen, : len(weights)] @ weights / max(count, 1)
+        copies[chosen] = _DIPLOID * share
+    return copies.astype(np.float32)
+
+
+def _genotypes(ploidy: int, n_alleles: int) -> list[tuple[int, ...]]:
+    """All sets of ``ploidy`` alleles, the first allele's copies falling fastest."""
+    if ploidy == 0:
+        return [()]
+    return [
+        (*lower, last)
+        for last in range(n_alleles)
+        for lower in _genotypes(ploidy - 1, n_alleles)
+        if not lower or lower[-1] <= last
+    ]
+
+
+def _samples(
+    path: Path, sample: str | os.PathLike[str] | None, reader: Any
+) -> tuple[SampleTable, Path | None]:
+    """The samples by their .sample file, if there is one, and that file."""
+    n, embedded = int(reader.header.nsamples), list(reader.samples)
+    has_ids = bool(reader.header.has_sample_ids)
+    beside = path.with_suffix(".sample")
+    listed = Path(sample) if sample is not None else beside if beside.is_file() else None
+    if listed is None:
+        if not has_ids:
+            raise FormatError(
+                f"{path} holds no sample IDs and there is no {beside.name} beside it; expected one "
+                "of the two: name the .sample file (--sample)"
+            )
+        ids = string_array(str(name) for name in embedded)
+        return SampleTable(string_array([NO_FAMILY] * n), ids, str(path)), None
+    table = read_oxford_sample(listed)
+    if len(table) != n:
+        raise AlignmentError(
+            f"{listed} lists {len(table):,} samples and {path} holds {n:,}; they must agree: name "
+            "the .sample file that was made with the genotypes"
+        )
+    if has_ids:
+        _check_order(path, listed, embedded, table)
+    return table, listed
+
+
+def _check_order(path: Path, listed: Path, embedded: Sequence[str], table: SampleTable) -> None:
+    """Refuse a list that has the same samples as the file in another order."""
+    for names in (table.sample_id.tolist(), [f"{f}_{s}" for f, s in _pairs(table)]):
+        if names != list(embedded) and sorted(names) == sorted(embedded):
+            at = next(i for i, name in enumerate(names) if name != embedded[i])
+            raise AlignmentError(
+                f"{listed} lists the samples in another order than {path}: sample {at + 1} is "
+                f"{names[at]!r} there and {embedded[at]!r} here; name the .sample file that was "
+                "made with the genotypes, or leave it out"
+            )
+
+
+def _pairs(table: SampleTable) -> Iterator[tuple[str, str]]:
+    return zip(table.family_id.tolist(), table.sample_id.tolist(), strict=True)

@@ -1,0 +1,75 @@
+"""Reading the samples of PLINK 2 (.psam) and Oxford (.sample) files."""
+
+from pathlib import Path
+
+from nextlmm.errors import FormatError
+from nextlmm.genotype.plink_tables import read_fam
+from nextlmm.genotype.tables import SampleTable, string_array
+from nextlmm.genotype.textfile import read_lines
+
+NO_FAMILY = "0"
+
+
+def read_psam(path: Path) -> SampleTable:
+    """The samples of a .psam file, whose header begins with #FID or #IID; without one, of a .fam.
+
+    Raises
+    ------
+    MissingFileError, FormatError
+        If the file cannot be read, a line is too short, or there is no sample.
+    """
+    lines = [(number, line) for number, line in enumerate(read_lines(path), 1) if line.strip()]
+    header = next((i for i, (_, line) in enumerate(lines) if line.startswith(("#FID", "#IID"))), -1)
+    if header < 0:
+        return read_fam(path)
+    names = lines[header][1].lstrip("#").split()
+    rows = [(number, line.split()) for number, line in lines[header + 1 :]]
+    if "IID" not in names:
+        raise FormatError(
+            f"{path}, line {lines[header][0]}: the header has no column IID ({' '.join(names)}); "
+            "expected #FID and IID, or #IID, first: correct the header"
+        )
+    return _table(path, rows, family=0 if names[0] == "FID" else None, sample=names.index("IID"))
+
+
+def read_oxford_sample(path: Path) -> SampleTable:
+    """The samples of a .sample file: two lines of header, then ID_1 (family) and ID_2 (sample).
+
+    Raises
+    ------
+    MissingFileError, FormatError
+        If the file cannot be read, has not this header, or a line is too short.
+    """
+    lines = [(number, line.split()) for number, line in enumerate(read_lines(path), 1)]
+    lines = [(number, fields) for number, fields in lines if fields]
+    if len(lines) < 2 or lines[1][1][0] != "0":
+        seen = " ".join(lines[1][1][:4]) if len(lines) > 1 else "nothing"
+        raise FormatError(
+            f"{path}: the second line holds {seen!r}; expected the types of the columns, 0 0 0, as "
+            "an Oxford .sample file has them below its header: check that the right file is named"
+        )
+    has_two = len(lines[0][1]) > 1 and lines[0][1][1].upper() == "ID_2"
+    return _table(path, lines[2:], family=0 if has_two else None, sample=1 if has_two else 0)
+
+
+def _table(
+    path: Path, rows: list[tuple[int, list[str]]], *, family: int | None, sample: int
+) -> SampleTable:
+    needed = max(sample, family or 0) + 1
+    for number, fields in rows:
+        if len(fields) < needed:
+            raise FormatError(
+                f"{path}, line {number}: {len(fields)} column(s) ({' '.join(fields)}); expected at "
+                f"least {needed}: complete the line"
+            )
+    if not rows:
+        raise FormatError(
+            f"{path} lists no samples; expected one line per genotyped sample: check that the file "
+            "was written completely"
+        )
+    ids = string_array(fields[sample] for _, fields in rows)
+    if family is None:
+        families = string_array([NO_FAMILY] * len(rows))
+    else:
+        families = string_array(fields[family] for _, fields in rows)
+    return SampleTable(families, ids, str(path))

@@ -1,0 +1,196 @@
+"""VCF and BCF genotypes, of every alternative allele: dosages (DS), probabilities (GP), calls (GT).
+
+A variant with several alternative alleles becomes one row for each of them.  A haploid call counts
+twice, as PLINK has it; a call of which an allele is missing is missing.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlmm.errors import FormatError
+from nextlmm.genotype.array import ArraySource
+from nextlmm.genotype.bgen import copies_of_allele
+from nextlmm.genotype.held import Collector, PackedSource
+from nextlmm.genotype.packages import reader_package
+from nextlmm.genotype.sample_tables import NO_FAMILY
+from nextlmm.genotype.tables import SampleTable, string_array
+from nextlmm.genotype.textfile import missing_file
+from nextlmm.genotype.variant_rows import VariantRows
+from nextlmm.progress import Progress
+
+EXTENSIONS = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
+VcfField = Literal["auto", "DS", "GP", "GT"]
+_FIELDS = ("DS", "GP", "GT")  # in the order in which they are preferred
+_GZIP_MAGIC = b"\x1f\x8b"
+_BLOCKED = b"BC\x02\x00"  # of the first block of a file that bgzip wrote
+_LAST_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_NO_ALLELE, _NO_SECOND = -1, -2
+_DIPLOID = 2
+
+
+def open_vcf(
+    path: str | os.PathLike[str],
+    *,
+    field: VcfField = "auto",
+    held_bytes: float,
+    progress: Progress,
+) -> PackedSource | ArraySource:
+    """Read a VCF or BCF file into memory.
+
+    Parameters
+    ----------
+    path : of the file, compressed or not.
+    field : what the genotypes are read from: DS, GP or GT; the first of these that the header
+        describes if "auto".
+    held_bytes : most memory that the genotypes may take.
+    progress : told of the variants done.
+
+    Raises
+    ------
+    MissingFileError, FormatError
+        If the file is missing, damaged, cut short, or has no genotypes.
+    UsageError
+        If the package that reads it is not installed.
+
+    Cost: parsing the whole file on one core, some 10 M genotypes a second.
+    """
+    file = Path(path)
+    _check_end(file)
+    library = reader_package("cyvcf2", extra="vcf", of="VCF and BCF files")
+    try:
+        reader = library.VCF(str(file), strict_gt=True)
+    except Exception as error:  # the library raises bare ones
+        raise FormatError(
+            f"{file} cannot be read as VCF or BCF ({' '.join(str(error).split())}); expected "
+            "##fileformat=VCF in its first line: check that the right file is named"
+        ) from error
+    ids = string_array(reader.samples)
+    if not len(ids):
+        raise FormatError(
+            f"{file} has no samples: its #CHROM line ends before the first; expected genotypes and "
+            "not sites alone: name the file that has them"
+        )
+    chosen = _field(file, reader, field)
+    samples = SampleTable(string_array([NO_FAMILY] * len(ids)), ids, str(file))
+    collector = Collector(str(file), len(ids), held_bytes)
+    rows = VariantRows(collector)
+    progress.start("Reading genotypes", 0)
+    for variant in _variants(file, reader):
+        for number, allele in enumerate(variant.ALT or ["."], start=1):
+            dosage = _copies(file, variant, number, chosen, len(ids))
+            name = variant.ID or "."
+            rows.add(variant.CHROM, name, variant.POS, allele, variant.REF, dosage)
+    progress.finish()
+    return collector.source(samples, rows.table(), {"vcf": str(file)})
+
+
+def _check_end(path: Path) -> None:
+    """Refuse a file that is cut short, which the library reads as if it were whole."""
+    try:
+        with path.open("rb") as content:
+            head = content.read(18)
+            size = content.seek(0, os.SEEK_END)
+            content.seek(max(0, size - len(_LAST_BLOCK)))
+            tail = content.read()
+    except OSError as error:
+        raise missing_file(path, error) from error
+    if not head:
+        raise FormatError(
+            f"{path} is empty (0 bytes); expected VCF or BCF: the program that wrote it failed or "
+            "the copy did; make or copy it again"
+        )
+    is_blocked = head.startswith(_GZIP_MAGIC) and head[12:16] == _BLOCKED
+    if is_blocked and tail != _LAST_BLOCK:
+        raise FormatError(
+            f"{path} does not end with the empty block that bgzip writes last; it is truncated: "
+            "copy it again"
+        )
+    if not head.startswith(_GZIP_MAGIC) and not head.startswith(b"BCF") and tail[-1:] != b"\n":
+        raise FormatError(
+            f"{path} does not end with a line end; its last line may be cut short: copy it again, "
+            "or add the line end"
+        )
+
+
+def _field(path: Path, reader: Any, wanted: VcfField) -> str:
+    """What the genotypes are read from."""
+    lines = [line.info() for line in reader.header_iter()]
+    formats = {line.get("ID") for line in lines if line.get("HeaderType") == "FORMAT"}
+    described = [name for name in _FIELDS if name in formats]
+    if wanted == "auto" and described:
+        return described[0]
+    if wanted in described:
+        return wanted
+    expected = "GT, DS or GP" if wanted == "auto" else wanted
+    raise FormatError(
+        f"{path} has no FORMAT field {expected} in its header (of these it has "
+        f"{', '.join(described) or 'none'}); choose another field (--vcf-field), or name a file "
+        "with genotypes"
+    )
+
+
+def _variants(path: Path, reader: Any) -> Iterator[Any]:
+    number = 0
+    try:
+        for variant in reader:
+            number += 1
+            yield variant
+    except FormatError:
+        raise
+    except Exception as error:  # the library raises bare ones
+        raise FormatError(
+            f"{path}: variant {number + 1:,} cannot be read ({' '.join(str(error).split())}); the "
+            "file is damaged or cut short there: copy it again"
+        ) from error
+
+
+def _copies(path: Path, variant: Any, allele: int, field: str, n: int) -> NDArray[np.float32]:
+    """Copies of an alternative allele, (n,), NaN where missing."""
+    ploidy, calls = _calls(variant, n)
+    if field == "DS":
+        values = variant.format("DS")
+        if values is not None:
+            _check_columns(path, variant, "DS", values, len(variant.ALT))
+            own = np.asarray(values[:, min(allele, values.shape[1]) - 1], np.float32)
+            scale: NDArray[np.float32] = (_DIPLOID / np.maximum(ploidy, 1)).astype(np.float32)
+            return np.asarray(own * scale)
+    elif field == "GP":
+        values = variant.format("GP")
+        if values is not None:
+            return copies_of_allele(
+                np.asarray(values, np.float64),
+                np.where(np.isnan(values).all(axis=1), _DIPLOID, ploidy),
+                n_alleles=1 + len(variant.ALT),
+                allele=allele,
+                is_phased=False,
+            )
+    return _copies_of_calls(calls, ploidy, allele)
+
+
+def _check_columns(path: Path, variant: Any, name: str, values: Any, expected: int) -> None:
+    if values.shape[1] != expected:
+        raise FormatError(
+            f"{path}: {variant.CHROM}:{variant.POS} has {values.shape[1]} values of {name} and "
+            f"{expected} alternative allele(s); expected one for each: write the file anew"
+        )
+
+
+def _calls(variant: Any, n: int) -> tuple[NDArray[np.intp], NDArray[np.integer]]:
+    """How many alleles each call has, two where there are no calls; and the alleles (n, most)."""
+    if "GT" not in variant.FORMAT:
+        return np.full(n, _DIPLOID), np.full((n, _DIPLOID), _NO_ALLELE)
+    calls = np.asarray(variant.genotype.array())[:, :-1]
+    return np.count_nonzero(calls != _NO_SECOND, axis=1), calls
+
+
+def _copies_of_calls(
+    calls: NDArray[np.integer], ploidy: NDArray[np.intp], allele: int
+) -> NDArray[np.float32]:
+    copies = np.count_nonzero(calls == allele, axis=1) * (_DIPLOID / np.maximum(ploidy, 1))
+    copies[(calls == _NO_ALLELE).any(axis=1) | (ploidy == 0)] = np.nan
+    return np.asarray(copies, np.float32)
