@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nextlmm.errors import InputError, OutputError, UsageError, VariantError
-from nextlmm.run.options import GwasOptions
+from nextlmm.run.options import GwasOptions, chosen_chromosomes
 from nextlmm.run.pipeline import gwas
 from nextlmm.testing import reference
 
@@ -393,3 +393,79 @@ def test_gwas__what_the_user_says_of_the_relatives_changes_no_result(files, coho
 def test_gwas__two_ways_to_order_are_one_too_many(files):
     with pytest.raises(UsageError, match="give one"):
         run(files, order="a.txt", relatives="b.txt")
+
+
+def variants_on(cohort, names):
+    return {f"v{j}" for j in np.flatnonzero(np.isin(cohort.chromosome, list(names)))}
+
+
+def test_gwas__chosen_chromosomes_and_rare_alleles(cohort, files):
+    names = sorted(set(cohort.chromosome.tolist()))[:2]
+    table, facts = run(files, chr=",".join(names), loco=False)
+    assert set(table["variant_id"]) == variants_on(cohort, names)
+    assert facts["variants"]["excluded"]["on another chromosome"] == 240 - table.height
+    common, facts = run(files, mac=50)
+    assert 0 < common.height < 240
+    assert facts["variants"]["excluded"]["minor allele count below 50"] == 240 - common.height
+
+
+@pytest.mark.parametrize("options", [{"route": "dense"}, {"route": "hodlr"}, {"mode": "hodlr"}])
+@pytest.mark.parametrize("loco", [True, False])
+def test_gwas__variants_of_the_relationship_matrix_of_their_own(
+    cohort, files, tmp_path, options, loco
+):
+    """Tests of all variants on the matrix of every other one, as the textbook has it."""
+    chosen = np.arange(1, 240, 2)
+    (tmp_path / "grm.txt").write_text("".join(f"v{j}\n" for j in chosen))
+    table, facts = run(
+        files, grm_extract=str(tmp_path / "grm.txt"), loco=loco, kl_tolerance=1e-9, **options
+    )
+    used = np.intersect1d(chosen, np.flatnonzero(polymorphic(cohort)))
+    assert facts["variants"]["in_relationship_matrix"] == len(used)
+    assert table.height == 240
+    c = np.column_stack([np.ones(len(cohort.y)), cohort.covariate])
+    whole = reference.relationship_matrix(cohort.dosage[:, used])
+    h2 = reference.estimate_h2(cohort.y, c, whole, reml=True)
+    for j in COLUMNS:
+        x = cohort.dosage[:, j]
+        x = np.where(np.isnan(x), np.nanmean(x), x)
+        others = used[cohort.chromosome[used] != cohort.chromosome[j]] if loco else used
+        k = reference.relationship_matrix(cohort.dosage[:, others])
+        expected = reference.associate(x, cohort.y, c, k, test="wald", h2=h2, h2_ml=h2)
+        exact = -np.log10(expected.p_value)
+        assert table["neg_log_10_p_value_low"][j] <= exact * (1.0 + 2e-3) + 1e-4
+        assert table["neg_log_10_p_value_high"][j] >= exact * (1.0 - 2e-3) - 1e-4
+        if options != {"route": "hodlr"}:  # which predicts where there is no hit
+            assert table["neg_log_10_p_value"][j] == pytest.approx(exact, rel=2e-3, abs=1e-4)
+
+
+def test_gwas__no_variant_of_the_list_is_there(files, tmp_path):
+    (tmp_path / "grm.txt").write_text("nothing\n")
+    with pytest.raises(VariantError, match=r"relationship matrix \(--grm-extract\)"):
+        run(files, grm_extract=str(tmp_path / "grm.txt"))
+
+
+def test_gwas__categories_and_ranks_are_in_the_record(files, tmp_path):
+    lines = (tmp_path / "covariates.txt").read_text().splitlines()
+    words = [f"{line} {'ABB'[i % 3]}" for i, line in enumerate(lines[1:])]
+    (tmp_path / "covariates.txt").write_text("\n".join([f"{lines[0]} site", *words]) + "\n")
+    _, facts = run(files, rint=True)
+    assert facts["covariates"] == ["intercept", "age", "site=A"]
+    assert facts["categories"] == {"site": {"reference": "B", "others": ["A"]}}
+    log = (tmp_path / "result.log").read_text()
+    assert "rank_normal(y) ~ 1 + age + C(site) + variant + g + e" in log
+    assert "C(site): 2 categories, compared with B" in log
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("1-3,X", ("1", "2", "3", "X")), ("chr2 5", ("chr2", "5")), ("scaffold-1", ("scaffold-1",))],
+)
+def test_chosen_chromosomes(text, names):
+    assert chosen_chromosomes(text) == names
+
+
+@pytest.mark.parametrize(("text", "message"), [("5-2", "range 5-2"), (" , ", "must name a chrom")])
+def test_chosen_chromosomes__that_cannot_be(text, message):
+    with pytest.raises(UsageError, match=message):
+        chosen_chromosomes(text)

@@ -2,11 +2,17 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nextlmm.cohort.categories import (
+    Categories,
+    indicator_columns,
+    is_categorical,
+    parse_categories,
+)
 from nextlmm.cohort.design import (
     COLLINEAR_TOLERANCE,
     LARGEST_SPREAD,
@@ -19,6 +25,7 @@ from nextlmm.cohort.design import (
 )
 from nextlmm.cohort.match import is_listed, match_rows, no_overlap
 from nextlmm.cohort.table import SampleColumns
+from nextlmm.cohort.transform import rank_normal
 from nextlmm.cohort.values import TextColumn, parse_numbers
 from nextlmm.errors import AlignmentError, DesignError, TraitError, UsageError
 from nextlmm.genotype.tables import IndexArray, SampleTable, StringArray
@@ -43,6 +50,8 @@ class Cohort:
     exclusions : samples that are not analysed, by reason; each is counted under the first that
         applies.
     warnings : sentences about values and matches that a user may want to know of.
+    categories : categorical covariates, each of which is several of the columns.
+    is_rank_normal : whether the trait was replaced by normal quantiles of its ranks.
     """
 
     trait: str
@@ -54,6 +63,8 @@ class Cohort:
     covariate_names: tuple[str, ...]
     exclusions: Mapping[str, int]
     warnings: tuple[str, ...] = ()
+    categories: tuple[Categories, ...] = ()
+    is_rank_normal: bool = False
 
     def __len__(self) -> int:
         return len(self.y)
@@ -76,6 +87,8 @@ def align(
     *,
     covariates: SampleColumns | None = None,
     covariate_names: Sequence[str] | None = None,
+    categorical: Sequence[str] = (),
+    rank_normal_trait: bool = False,
     keep: SampleColumns | None = None,
     remove: SampleColumns | None = None,
 ) -> Cohort:
@@ -91,6 +104,9 @@ def align(
     trait : its name; may be omitted if the table has one column only.
     covariates : the table with covariates; an intercept is always added.
     covariate_names : those to use; all columns of the table if None.
+    categorical : covariates, used too, whose values are categories whatever they look like; columns
+        of words are in any case.
+    rank_normal_trait : whether to replace the trait by normal quantiles of its ranks.
     keep, remove : lists of samples to restrict the analysis to, or to leave out.
 
     Raises
@@ -105,9 +121,9 @@ def align(
     """
     is_kept, exclusions = _apply_lists(samples, keep, remove)
     name = _choose_trait(traits, trait)
-    chosen = _choose_covariates(covariates, covariate_names)
+    chosen = _choose_covariates(covariates, covariate_names, categorical)
     y = _read_columns(samples, traits, [name], "trait", is_kept)
-    x = _read_columns(samples, covariates, chosen, "covariate", is_kept)
+    x = _read_columns(samples, covariates, chosen, "covariate", is_kept, categorical)
     is_analysed = is_kept
     reasons: dict[str, NDArray[np.bool_]] = {
         "not in the trait file": ~y.is_present,
@@ -120,9 +136,12 @@ def align(
     if not is_analysed.any():
         raise TraitError(_nobody_left(name, traits.path, exclusions))
     analysed = np.flatnonzero(is_analysed)
-    values, columns = y.values[analysed, 0], x.values[analysed]
+    values = y.values[analysed, 0]
+    columns, chosen, categories = _expanded(x, analysed, chosen)
     check_size(len(values), len(chosen))
     _check_trait(values, name, traits.path)
+    if rank_normal_trait:
+        values = rank_normal(values)
     check_covariates(columns, chosen, x.path)
     _check_not_explained(values, columns, name, x.path)
     return Cohort(
@@ -135,17 +154,23 @@ def align(
         covariate_names=(INTERCEPT, *chosen),
         exclusions=exclusions,
         warnings=tuple(dict.fromkeys(y.warnings + x.warnings)),
+        categories=categories,
+        is_rank_normal=rank_normal_trait,
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Columns:
-    """Columns of a table in the order of the genotypes: (n, k) values, NaN where missing."""
+    """Columns of a table in the order of the genotypes: (n, k) values, NaN where missing.
+
+    The values of column k are positions in ``categories[k]`` if there is such an entry.
+    """
 
     path: str
     values: NDArray[np.float64]
     is_present: NDArray[np.bool_]
     warnings: tuple[str, ...]
+    categories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 def _has_missing(columns: _Columns) -> NDArray[np.bool_]:
@@ -158,20 +183,43 @@ def _read_columns(
     names: Sequence[str],
     kind: str,
     candidates: NDArray[np.bool_],
+    categorical: Sequence[str] = (),
 ) -> _Columns:
     """The named columns of a table for the candidates among the samples."""
     values = np.full((len(samples), len(names)), np.nan)
     if table is None or not names:
         return _Columns("", values, np.ones(len(samples), dtype=bool), ())
     match = match_rows(samples, table, candidates)
-    warnings = list(match.warnings)
+    warnings, categories = list(match.warnings), dict[int, tuple[str, ...]]()
     for k, name in enumerate(names):
-        column = parse_numbers(
-            TextColumn(kind, name, table.path, table.columns[name], table.line, table.sample_id)
-        )
+        text = TextColumn(kind, name, table.path, table.columns[name], table.line, table.sample_id)
+        if kind == "covariate" and (name in categorical or is_categorical(text.text)):
+            column, categories[k] = parse_categories(text)
+        else:
+            column = parse_numbers(text)
         values[match.is_present, k] = column.values[match.row[match.is_present]]
         warnings += column.warnings
-    return _Columns(table.path, values, match.is_present, tuple(warnings))
+    return _Columns(table.path, values, match.is_present, tuple(warnings), categories)
+
+
+def _expanded(
+    covariates: _Columns, analysed: IndexArray, names: Sequence[str]
+) -> tuple[NDArray[np.float64], tuple[str, ...], tuple[Categories, ...]]:
+    """The columns of the analysed samples, categories as columns of their own, and their names."""
+    parts: list[NDArray[np.float64]] = [np.empty((len(analysed), 0))]
+    expanded: list[str] = []
+    found: list[Categories] = []
+    for k, name in enumerate(names):
+        values = covariates.values[analysed, k]
+        if k not in covariates.categories:
+            parts.append(values[:, None])
+            expanded.append(name)
+            continue
+        columns, own = indicator_columns(name, values, covariates.categories[k], covariates.path)
+        parts.append(columns)
+        expanded += own.columns
+        found.append(own)
+    return np.hstack(parts), tuple(expanded), tuple(found)
 
 
 def _exclude(
@@ -231,12 +279,13 @@ def _choose_trait(traits: SampleColumns, trait: str | None) -> str:
 
 
 def _choose_covariates(
-    covariates: SampleColumns | None, names: Sequence[str] | None
+    covariates: SampleColumns | None, names: Sequence[str] | None, categorical: Sequence[str]
 ) -> tuple[str, ...]:
     if covariates is None:
-        if names:
+        named = [*(names or ()), *categorical]
+        if named:
             raise UsageError(
-                f"the covariates {_list(names)} are named but no covariate file is; name the file "
+                f"the covariates {_list(named)} are named but no covariate file is; name the file "
                 "(--covar, or covariates in Python)"
             )
         return ()
@@ -247,7 +296,8 @@ def _choose_covariates(
                 f"{covariates.path} has IDs and no other column; expected at least one covariate: "
                 "check that the right file is named"
             )
-        return tuple(known)
+        names = known
+    names = [*names, *categorical]
     for name in names:
         if name not in covariates.columns:
             raise DesignError(

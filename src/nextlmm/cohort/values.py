@@ -121,17 +121,13 @@ def _refusal(column: TextColumn, i: int) -> InputError:
     present = [value for value in column.text if not is_missing(value)]
     if not any(_NUMBER.fullmatch(value) for value in present):
         examples = ", ".join(f"'{value}'" for value in list(dict.fromkeys(present))[:_EXAMPLES])
-        remedy = (
-            "recode it as 0 and 1, one column for each category but one"
-            if column.kind == "covariate"
-            else "recode it as numbers"
-        )
         return error(
             f"{column.kind} '{column.name}' of {column.path} holds words ({examples}, from line "
-            f"{column.line[i]} on); categorical columns are not supported yet, expected numbers: "
-            f"{remedy}"
+            f"{column.line[i]} on); expected numbers: recode it"
         )
     hint = "correct it, or write NA if the value is missing"
+    if column.kind == "covariate":
+        hint += "; if the values are categories, say so (--cat-covar)"
     if _DECIMAL_COMMA.fullmatch(text):
         hint = "write decimals with a point"
     return error(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlmm.errors import FormatError, UsageError, VariantError
+from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.summary import VariantSummary
 from nextlmm.genotype.tables import IndexArray, VariantTable
 from nextlmm.genotype.textfile import read_lines
@@ -22,9 +23,12 @@ class VariantFilter:
     Attributes
     ----------
     maf : smallest accepted frequency of the rarer allele among called genotypes, 0 to 0.5.
+    mac : fewest accepted copies of the rarer allele.
     max_missing : largest accepted fraction of samples without a genotype, 0 to 1.
+    chromosomes : keys of the only chromosomes to use, as `chromosome_key` makes them; None for all.
     extract : IDs of the only variants to use; None for all.
     exclude : IDs of variants not to use.
+    purpose : what the variants are for, in messages; empty where it needs no saying.
 
     Raises
     ------
@@ -33,13 +37,17 @@ class VariantFilter:
     """
 
     maf: float = 0.0
+    mac: float = 0.0
     max_missing: float = 1.0
+    chromosomes: frozenset[str] | None = None
     extract: frozenset[str] | None = None
     exclude: frozenset[str] | None = None
+    purpose: str = ""
 
     def __post_init__(self) -> None:
         for name, value, most in (
             ("smallest minor allele frequency (maf)", self.maf, _LARGEST_MAF),
+            ("smallest minor allele count (mac)", self.mac, np.inf),
             ("largest missing rate (max_missing)", self.max_missing, 1.0),
         ):
             if not 0.0 <= value <= most:
@@ -86,12 +94,22 @@ def select_variants(
     """
     maf, frequency = variant_filter.maf, summary.effect_allele_frequency
     reasons: dict[str, NDArray[np.bool_]] = {}
+    if variant_filter.chromosomes is not None:
+        wanted = variant_filter.chromosomes
+        is_wanted = {name: chromosome_key(name) in wanted for name in set(variants.chromosome)}
+        reasons["on another chromosome"] = np.array(
+            [not is_wanted[name] for name in variants.chromosome], dtype=bool
+        )
     if variant_filter.extract is not None:
         reasons["not in the extract list"] = ~_is_listed(variants, variant_filter.extract)
     if variant_filter.exclude is not None:
         reasons["in the exclude list"] = _is_listed(variants, variant_filter.exclude)
     if maf > 0:
         reasons[f"minor allele frequency below {maf:g}"] = (frequency < maf) | (frequency > 1 - maf)
+    if variant_filter.mac > 0:
+        copies = 2.0 * summary.n_called * np.minimum(frequency, 1.0 - frequency)
+        fewest = variant_filter.mac * (1.0 - 1e-12)  # a count exactly at the threshold passes
+        reasons[f"minor allele count below {variant_filter.mac:g}"] = copies < fewest
     if variant_filter.max_missing < 1:
         # Compared as counts, so that a rate exactly at the threshold passes in spite of rounding.
         most = np.floor(variant_filter.max_missing * n_samples * (1 + 1e-12))
@@ -123,7 +141,8 @@ def _nothing_left(
             "array is given"
         )
     counts = ", ".join(f"{reason}: {count:,}" for reason, count in excluded.items())
-    sentence = f"none of the {len(variants):,} variants passes the filters ({counts}); "
+    purpose = f" of {variant_filter.purpose}" if variant_filter.purpose else ""
+    sentence = f"none of the {len(variants):,} variants passes the filters{purpose} ({counts}); "
     listed = variant_filter.extract
     if listed is not None and excluded.get("not in the extract list") == len(variants):
         examples = ", ".join(f"'{variant_id}'" for variant_id in sorted(listed)[:3])
@@ -133,8 +152,8 @@ def _nothing_left(
             f"{present}: give IDs as in column 2 of the .bim file"
         )
     return (
-        f"{sentence}relax the limits on allele frequency and missing rate (--maf, --max-missing), "
-        "or change the lists (--extract, --exclude)"
+        f"{sentence}relax the limits on allele frequency and missing rate (--maf, --mac, "
+        "--max-missing), or change the lists (--chr, --extract, --exclude)"
     )
 
 

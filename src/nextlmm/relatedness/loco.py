@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nextlmm.errors import VariantError
+from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.progress import Progress
@@ -24,7 +25,7 @@ from nextlmm.relatedness.grm import (
 
 @dataclass(frozen=True, eq=False)
 class LeftOut:
-    """One chromosome, the variants on it, and K (n, n) from all other chromosomes.
+    """One chromosome, the variants to test on it, and K (n, n) from all other chromosomes.
 
     ``chromosome`` is its name as it is first spelled in the genotypes.
     """
@@ -57,22 +58,32 @@ def leave_one_out(
     samples: IndexArray,
     total: RelationshipSum,
     *,
+    tested: IndexArray | None = None,
     progress: Progress | None = None,
 ) -> Iterator[LeftOut]:
     """K without each chromosome in turn, in the order in which the chromosomes first appear.
 
     Spellings of one chromosome, such as 1 and chr1, are left out together.
-    ``total`` is the sum over all ``variants``; it is not changed.  Variants tested and variants in
-    K are disjoint by construction: what a chromosome adds is what is taken away.
+    ``total`` is the sum over all ``variants``; it is not changed.  ``tested`` are the variants to
+    be tested, those in K unless given.  Variants tested and variants in K are disjoint by
+    construction: what a chromosome adds is what is taken away.
 
     Cost: n^2 m operations over all chromosomes unless ``total`` has its parts; one (n, n) array at
     a time.
     """
-    groups = chromosome_groups(variants, source.variants.chromosome)
-    for number, (name, own) in enumerate(groups.items()):
-        if total.parts:
-            part = total.parts[number]
+    chromosome = source.variants.chromosome
+    related = chromosome_groups(variants, chromosome)
+    number_of = {chromosome_key(name): number for number, name in enumerate(related)}
+    groups = list(related.values())
+    for name, own in chromosome_groups(variants if tested is None else tested, chromosome).items():
+        number = number_of.get(chromosome_key(name))
+        if number is None:
+            rest = RelationshipSum(total.values.copy(order="F"), total.n_variants)
         else:
-            part = relationship_sum(source, own, scaling, samples, progress=progress)
-        rest = RelationshipSum(total.values - part.values, total.n_variants - part.n_variants)
+            if total.parts:
+                part = total.parts[number]
+            else:
+                part = relationship_sum(source, groups[number], scaling, samples, progress=progress)
+            n_left = total.n_variants - part.n_variants
+            rest = RelationshipSum(total.values - part.values, n_left)
         yield LeftOut(name, own, relationship_matrix(rest, overwrite=True))

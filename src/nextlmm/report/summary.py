@@ -99,16 +99,38 @@ def _wrap(*sentences: str) -> tuple[str, ...]:
 
 
 def _model(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
-    terms = [term for term in trait["covariates"] if term != "intercept"]
-    fixed = " + ".join(["1", *terms, "variant"])
+    fixed = " + ".join(["1", *_terms(trait), "variant"])
+    name = f"rank_normal({name})" if trait.get("rank_normal") else name
     used = trait["variants"]["in_relationship_matrix"]
     loco = ", leaving out the tested chromosome (LOCO)" if trait["loco"] else ", no LOCO"
     return [
         f"{name} ~ {fixed} + g + e",
+        *_references(trait),
         "g ~ N(0, sigma_g2 K), e ~ N(0, sigma_e2 I)",
         f"K {_matrix(trait, document)}, from {count(used, 'variant')}{loco}",
         f"{_TESTS[trait['test']]} test; variance components by {trait['method'].upper()}",
         *_own_h2(trait.get("own_h2")),
+    ]
+
+
+def _terms(trait: Mapping[str, Any]) -> list[str]:
+    """The covariates, those that are categories by one name for all their columns."""
+    categories = trait.get("categories") or {}
+    of_column = {
+        f"{name}={other}": f"C({name})"
+        for name, own in categories.items()
+        for other in own["others"]
+    }
+    terms = [of_column.get(term, term) for term in trait["covariates"] if term != "intercept"]
+    return list(dict.fromkeys(terms))
+
+
+def _references(trait: Mapping[str, Any]) -> list[str]:
+    """What the categories of each categorical covariate are compared with."""
+    return [
+        f"C({name}): {count(len(own['others']) + 1, 'category', 'categories')}, compared with "
+        f"{own['reference']}"
+        for name, own in (trait.get("categories") or {}).items()
     ]
 
 

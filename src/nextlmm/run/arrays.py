@@ -217,6 +217,7 @@ def _given_matrix(
         y=cohort.y,
         covariates=cohort.covariates,
         variants=everything,
+        related=everything,
         summary=summary,
         scaling=variant_scaling(summary, "standardized"),
         given=np.asfortranarray(k[chosen]),

@@ -54,6 +54,11 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "n": null.n,
         "n_covariates": null.n_covariates,
         "covariates": list(cohort.covariate_names),
+        "categories": {
+            each.name: {"reference": each.reference, "others": list(each.others)}
+            for each in cohort.categories
+        },
+        "rank_normal": cohort.is_rank_normal,
         "mode": options.mode,
         "method": options.method,
         "test": options.test,

@@ -99,6 +99,11 @@ class GwasOptions:
     covar_name
         Covariates to use, by name, separated by spaces or commas. All columns of the file unless
         given.
+    cat_covar
+        Covariates whose values are categories, by name, used with the others. Columns of words are
+        categories in any case; each category but the most frequent one gets an effect of its own.
+    rint
+        Replace the trait by normal quantiles of its ranks.
     mode
         Form of the model: exact gives the exact model's answers, certified, by whichever route is
         cheapest; hodlr compresses the relationship matrix and certifies how close the model is to
@@ -136,6 +141,9 @@ class GwasOptions:
     grm_weighting
         Weight of a variant in the relationship matrix: standardized divides by its standard
         deviation, centered does not.
+    grm_extract
+        Variants of the relationship matrix: only those listed in this file, one identifier per
+        line, tested or not. Those that are tested unless given.
     kl_tolerance
         In hodlr mode, largest KL divergence from the exact model that the compression may cost.
         Below 2,000 samples it is met, by exact blocks if need be, and 0.1 unless --rank is given;
@@ -149,6 +157,10 @@ class GwasOptions:
         compress within the budget stay exact too.
     maf
         Leave out variants whose minor allele is rarer than this.
+    mac
+        Leave out variants with fewer copies of the minor allele than this.
+    chr
+        Use only variants on these chromosomes, as in 1-5,X.
     max_missing
         Leave out variants missing in a larger share of the samples than this.
     keep
@@ -185,6 +197,8 @@ class GwasOptions:
     trait: Annotated[tuple[str, ...], _names("--pheno-name", "--phenoCol", "--phenoColList")] = ()
     covar: Annotated[str | None, Parameter(group=_FILES, alias="--covarFile")] = None
     covar_name: Annotated[tuple[str, ...], _names("--covarCol", "--covarColList")] = ()
+    cat_covar: Annotated[tuple[str, ...], _names("--catCovarList")] = ()
+    rint: Annotated[bool, Parameter(group=_FILES, alias="--apply-rint", negative="")] = False
 
     mode: Annotated[Mode, Parameter(group=_MODEL)] = "exact"
     test: Annotated[Test, Parameter(group=_MODEL)] = "wald"
@@ -199,11 +213,14 @@ class GwasOptions:
     order: Annotated[str | None, Parameter(group=_MATRIX)] = None
     relatives: Annotated[str | None, Parameter(group=_MATRIX)] = None
     grm_weighting: Annotated[GrmWeighting, Parameter(group=_MATRIX)] = "standardized"
+    grm_extract: Annotated[str | None, Parameter(group=_MATRIX)] = None
     kl_tolerance: Annotated[float | None, Parameter(group=_MATRIX)] = None
     rank: Annotated[int | None, _number(_MATRIX)] = None
     leaf_size: Annotated[int, _number(_MATRIX)] = 128
 
     maf: Annotated[float, Parameter(group=_FILTERS)] = 0.0
+    mac: Annotated[float, Parameter(group=_FILTERS)] = 0.0
+    chr: Annotated[str | None, Parameter(group=_FILTERS, alias="--chromosomes")] = None
     max_missing: Annotated[float, Parameter(group=_FILTERS, alias="--geno")] = 1.0
     keep: Annotated[str | None, Parameter(group=_FILTERS)] = None
     remove: Annotated[str | None, Parameter(group=_FILTERS)] = None
@@ -219,7 +236,7 @@ class GwasOptions:
         """Bring paths and names to one form, then refuse what cannot be carried out."""
         for name in _PATHS:
             _set(self, name, _path(name, getattr(self, name)))
-        for name in ("trait", "covar_name"):
+        for name in ("trait", "covar_name", "cat_covar"):
             _set(self, name, _name_tuple(name, getattr(self, name)))
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
@@ -272,6 +289,30 @@ class GwasOptions:
         }
 
 
+def chosen_chromosomes(text: str | None) -> tuple[str, ...] | None:
+    """Names of chromosomes, from a list with ranges as in 1-5,X; None for all.
+
+    Raises
+    ------
+    UsageError
+        If a range does not rise.
+    """
+    if text is None:
+        return None
+    names: list[str] = []
+    for part in filter(None, text.replace(",", " ").split()):
+        first, dash, last = part.partition("-")
+        if not (dash and first.isdecimal() and last.isdecimal()):
+            names.append(part)
+        elif int(first) > int(last):
+            raise UsageError(f"Option chr has the range {part}; write the smaller number first.")
+        else:
+            names += [str(number) for number in range(int(first), int(last) + 1)]
+    if not names:
+        raise UsageError(f"Option chr is {text!r}, but it must name a chromosome.")
+    return tuple(names)
+
+
 def flag(name: str) -> str:
     """Return the command-line flag of a field: per_variant_h2 becomes --per-variant-h2."""
     return "--" + name.replace("_", "-")
@@ -279,7 +320,8 @@ def flag(name: str) -> str:
 
 _PATHS = (
     *("bfile", "pfile", "bgen", "sample", "vcf"),
-    *("pheno", "out", "covar", "keep", "remove", "extract", "exclude", "order", "relatives"),
+    *("pheno", "out", "covar", "keep", "remove", "extract", "exclude"),
+    *("grm_extract", "order", "relatives"),
 )
 _GENOTYPES: dict[str, Kind | None] = {"bfile": None, "pfile": "pgen", "bgen": "bgen", "vcf": "vcf"}
 
@@ -373,6 +415,7 @@ def _check_numbers(options: GwasOptions) -> None:
     _check_real(options, "memory", "above 0", lambda x: x > 0)
     _check_real(options, "kl_tolerance", "above 0", lambda x: x > 0)
     _check_real(options, "maf", "between 0 and 0.5", lambda x: 0 <= x <= 0.5)
+    _check_real(options, "mac", "of at least 0", lambda x: x >= 0)
     _check_real(options, "max_missing", "between 0 and 1", lambda x: 0 <= x <= 1)
     _check_integer(options, "rank", 0)
     _check_integer(options, "leaf_size", 1)
@@ -451,11 +494,13 @@ def _check_combinations(options: GwasOptions) -> None:
         raise UsageError(
             "Options order and relatives both say how the samples are to be arranged; give one."
         )
-    if options.covar_name and options.covar is None:
-        raise UsageError(
-            "Option covar-name chooses columns of a covariate file, but there is none; name the "
-            "file by the option covar."
-        )
+    for name in ("covar_name", "cat_covar"):
+        if getattr(options, name) and options.covar is None:
+            raise UsageError(
+                f"{_option(name)} chooses columns of a covariate file, but there is none; name the "
+                "file by the option covar."
+            )
+    chosen_chromosomes(options.chr)
     if os.path.basename(options.out) in ("", ".", ".."):
         raise UsageError(
             f"Option out is {options.out!r}, which is a folder; give a prefix for the files in it, "

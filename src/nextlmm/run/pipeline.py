@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from nextlmm.cohort.align import Cohort, align
 from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
+from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.filters import (
     VariantFilter,
     VariantSelection,
@@ -29,12 +30,22 @@ from nextlmm.run.analysis import analyse
 from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.model import Model
-from nextlmm.run.options import GwasOptions, split_names
+from nextlmm.run.options import GwasOptions, chosen_chromosomes, split_names
 from nextlmm.run.problem import Problem, Relating, make_problem
 from nextlmm.run.timing import Stopwatch, peak_memory_bytes, work_facts
 from nextlmm.work import count
 
-_INPUTS = ("pheno", "covar", "keep", "remove", "extract", "exclude", "order", "relatives")
+_INPUTS = (
+    "pheno",
+    "covar",
+    "keep",
+    "remove",
+    "extract",
+    "exclude",
+    "grm_extract",
+    "order",
+    "relatives",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +75,7 @@ class _Inputs:
     keep: SampleColumns | None
     remove: SampleColumns | None
     variant_filter: VariantFilter
+    related_filter: VariantFilter | None
     kin: SampleColumns | Pedigree | KinshipList | None
 
 
@@ -153,10 +165,13 @@ def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
         remove=read_sample_list(options.remove) if options.remove else None,
         variant_filter=VariantFilter(
             maf=options.maf,
+            mac=options.mac,
             max_missing=options.max_missing,
+            chromosomes=_chromosomes(options),
             extract=read_id_list(options.extract) if options.extract else None,
             exclude=read_id_list(options.exclude) if options.exclude else None,
         ),
+        related_filter=_related_filter(options),
         kin=_read_kin(options),
     )
 
@@ -170,6 +185,24 @@ def _open(options: GwasOptions, listener: Progress) -> GenotypeSource:
         vcf_field=options.vcf_field,
         held_bytes=allowed_bytes(options.memory),
         progress=listener,
+    )
+
+
+def _chromosomes(options: GwasOptions) -> frozenset[str] | None:
+    names = chosen_chromosomes(options.chr)
+    return None if names is None else frozenset(map(chromosome_key, names))
+
+
+def _related_filter(options: GwasOptions) -> VariantFilter | None:
+    """What the variants of the relationship matrix must satisfy, None for those that are tested."""
+    if options.grm_extract is None:
+        return None
+    return VariantFilter(
+        maf=options.maf,
+        mac=options.mac,
+        max_missing=options.max_missing,
+        extract=read_id_list(options.grm_extract),
+        purpose="the relationship matrix (--grm-extract)",
     )
 
 
@@ -187,6 +220,8 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
         trait,
         covariates=inputs.covariates,
         covariate_names=_covariate_names(inputs, options),
+        categorical=_categorical(inputs, options),
+        rank_normal_trait=options.rint,
         keep=inputs.keep,
         remove=inputs.remove,
     )
@@ -224,6 +259,12 @@ def _with_same_samples(cohorts: Sequence[Cohort]) -> list[list[Cohort]]:
     return list(groups.values())
 
 
+def _categorical(inputs: _Inputs, options: GwasOptions) -> tuple[str, ...]:
+    if inputs.covariates is None:
+        return ()
+    return split_names("cat_covar", options.cat_covar, inputs.covariates.columns)
+
+
 def _prepare(
     inputs: _Inputs, cohort: Cohort, model: Model, listener: Progress
 ) -> tuple[VariantSelection, Problem]:
@@ -233,7 +274,13 @@ def _prepare(
     count(genotypes=len(cohort) * len(source.variants))
     selection = select_variants(source.variants, summary, len(cohort), inputs.variant_filter)
     relating = Relating(model.grm_weighting, model.loco)
-    problem = make_problem(source, cohort, selection, summary, relating, kin=inputs.kin)
+    related = selection.index
+    if inputs.related_filter is not None:
+        chosen = select_variants(source.variants, summary, len(cohort), inputs.related_filter)
+        related = chosen.index
+    problem = make_problem(
+        source, cohort, selection, summary, relating, related=related, kin=inputs.kin
+    )
     return selection, problem
 
 

@@ -61,6 +61,7 @@ class Problem:
     y : (n,) trait.
     covariates : (n, c) with the intercept.
     variants : (m,) positions of the variants to test, ascending.
+    related : positions of the variants in the relationship matrix, ascending.
     summary : all variants of the source over the analysed samples.
     scaling : how dosages enter the relationship matrix.
     given : (n, n) a relationship matrix made elsewhere, None if it is to be made of the genotypes.
@@ -74,6 +75,7 @@ class Problem:
     y: FloatArray
     covariates: FloatArray
     variants: IndexArray
+    related: IndexArray
     summary: VariantSummary
     scaling: Scaling
     given: FloatArray | None = None
@@ -95,7 +97,7 @@ class Problem:
     @property
     def n_related(self) -> int:
         """Number of variants that vary and so enter the relationship matrix."""
-        return int(np.count_nonzero(self.scaling.scale[self.variants] > 0.0))
+        return int(np.count_nonzero(self.scaling.scale[self.related] > 0.0))
 
     def for_trait(self, cohort: Cohort) -> "Problem":
         """The same problem with another trait of the same samples."""
@@ -172,12 +174,12 @@ class Problem:
         Cost: n^2 m operations and an (n, n) array.
         """
         if self.given is not None:
-            return RelationshipSum(self.given, len(self.variants), is_given=True)
+            return RelationshipSum(self.given, len(self.related), is_given=True)
         listener = progress or Silent()
-        listener.start("Relating the samples", len(self.variants))
+        listener.start("Relating the samples", len(self.related))
         total = relationship_sum(
             self.source,
-            self.variants,
+            self.related,
             self.scaling,
             self.samples,
             held_bytes=held_bytes,
@@ -193,9 +195,15 @@ class Problem:
     def leave_one_out(
         self, total: RelationshipSum, progress: Progress | None = None
     ) -> Iterator[LeftOut]:
-        """K without each chromosome in turn, from ``total``, and the variants on it."""
+        """K without each chromosome in turn, from ``total``, and the variants to test on it."""
         return leave_one_out(
-            self.source, self.variants, self.scaling, self.samples, total, progress=progress
+            self.source,
+            self.related,
+            self.scaling,
+            self.samples,
+            total,
+            tested=self.variants,
+            progress=progress,
         )
 
     def operator(
@@ -207,7 +215,7 @@ class Problem:
         """
         return relationship_operator(
             self.source,
-            self.variants,
+            self.related,
             self.scaling,
             self.samples,
             self.summary,
@@ -231,9 +239,12 @@ def make_problem(
     summary: VariantSummary,
     relating: Relating,
     *,
+    related: IndexArray | None = None,
     kin: SampleColumns | Pedigree | KinshipList | None = None,
 ) -> Problem:
     """Put together what is to be solved for the analysed samples and the selected variants.
+
+    The relationship matrix is made of the variants ``related``, of the selected ones if None.
 
     Means and scales of the variants in the relationship matrix are those over all kept samples,
     so that the matrix of two traits differs in its samples only; it is centred over the analysed
@@ -249,9 +260,11 @@ def make_problem(
     everyone = len(cohort.kept) == len(cohort)
     reference = summary if everyone else summarise_variants(source, cohort.kept)
     scaling = variant_scaling(reference, relating.weighting)
+    if related is None:
+        related = selection.index
     if relating.loco:
-        check_loco(source, selection.index, scaling)
-    uncalled = samples_without_calls(source, selection.index, scaling, cohort.analysed)
+        check_loco(source, related, scaling)
+    uncalled = samples_without_calls(source, related, scaling, cohort.analysed)
     known = _kin_of(source, cohort, kin)
     return Problem(
         source=source,
@@ -259,6 +272,7 @@ def make_problem(
         y=cohort.y,
         covariates=cohort.covariates,
         variants=selection.index,
+        related=related,
         summary=summary,
         scaling=scaling,
         kin=known,

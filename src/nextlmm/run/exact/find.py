@@ -33,6 +33,8 @@ from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.timing import Stopwatch
 
+_NONE = np.empty(0, dtype=np.intp)
+
 
 class Arranged(Protocol):
     """A problem that is ready to be solved, by one kind of factor or another."""
@@ -217,17 +219,20 @@ def groups_of(
         return
     known = {chromosome_key(name): at for at, name in enumerate(operator.chromosomes)}
     chromosome = problem.source.variants.chromosome
+    related = chromosome_groups(problem.related, chromosome)
+    related = {chromosome_key(name): variants for name, variants in related.items()}
     for name, variants in chromosome_groups(problem.variants, chromosome).items():
         # A chromosome on which nothing varies is in no matrix, so that none need be left out.
-        left_out = known.get(chromosome_key(name), -1)
-        _check_disjoint(operator, problem, left_out, variants)
+        key = chromosome_key(name)
+        left_out = known.get(key, -1)
+        _check_disjoint(operator, problem, left_out, related.get(key, _NONE))
         yield Group(left_out, variants), name
 
 
 def _check_disjoint(
     operator: RelationshipOperator, problem: Problem, left_out: int, variants: NDArray[np.intp]
 ) -> None:
-    """LOCO: no tested variant is in the matrix that it is tested against."""
+    """LOCO: what is left out is all that the matrix has of the chromosome, ``variants``."""
     varying = variants[problem.scaling.scale[variants] > 0.0]
     outside = int(np.count_nonzero(operator.label == left_out)) if left_out >= 0 else 0
     assert outside == len(varying), "a tested variant is in its own matrix"  # noqa: S101
