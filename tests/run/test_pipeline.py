@@ -469,3 +469,43 @@ def test_chosen_chromosomes(text, names):
 def test_chosen_chromosomes__that_cannot_be(text, message):
     with pytest.raises(UsageError, match=message):
         chosen_chromosomes(text)
+
+
+@pytest.mark.parametrize("mode", ["exact", "dense", "hodlr"])
+def test_gwas__a_given_matrix_in_an_order_of_its_own(cohort, files, tmp_path, rng, mode):
+    """The matrix that a run would make, given, and some samples of it missing."""
+    n = len(cohort.y)
+    z = cohort.dosage[:, polymorphic(cohort)]
+    z = np.where(np.isnan(z), np.nanmean(z, axis=0), z)
+    z = (z - z.mean(axis=0)) / z.std(axis=0)
+    k = z @ z.T
+    order = rng.permutation(n)
+    np.save(tmp_path / "k.npy", k[np.ix_(order, order)] * 3.0)
+    (tmp_path / "k.id").write_text("".join(f"{cohort.ids[i]}\n" for i in order))
+    expected, _ = run(files, mode=mode, loco=False)
+    found, facts = run(files, mode=mode, loco=False, grm=str(tmp_path / "k.npy"))
+    tolerance = 1e-6 if mode != "hodlr" else 2e-2
+    np.testing.assert_allclose(
+        numbers(found, COLUMNS), numbers(expected, COLUMNS), rtol=tolerance, atol=tolerance
+    )
+    assert "given by" in (tmp_path / "result.log").read_text()
+    kept = order[5:]
+    np.save(tmp_path / "k.npy", k[np.ix_(kept, kept)])
+    (tmp_path / "k.id").write_text("".join(f"{cohort.ids[i]}\n" for i in kept))
+    result = gwas(GwasOptions(**files, mode=mode, loco=False, grm=str(tmp_path / "k.npy")))
+    assert result.document["samples"]["excluded"] == {"not in the relationship matrix": 5}
+    assert result.document["traits"]["y"]["n"] == facts["n"] - 5
+    assert {"grm", "grm_id"} <= set(result.document["inputs"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"grm": "k"}, "--no-loco"),
+        ({"grm": "k", "loco": False, "grm_extract": "x"}, "Options grm and grm-extract"),
+        ({"grm_id": "k"}, "Option grm-id"),
+    ],
+)
+def test_options__of_a_given_matrix(files, options, message):
+    with pytest.raises(UsageError, match=message):
+        GwasOptions(**files, **options)

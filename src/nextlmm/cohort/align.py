@@ -31,6 +31,7 @@ from nextlmm.errors import AlignmentError, DesignError, TraitError, UsageError
 from nextlmm.genotype.tables import IndexArray, SampleTable, StringArray
 
 INTERCEPT = "intercept"
+NOT_RELATED = "not in the relationship matrix"
 _MOST_NAMES = 8
 
 
@@ -91,6 +92,7 @@ def align(
     rank_normal_trait: bool = False,
     keep: SampleColumns | None = None,
     remove: SampleColumns | None = None,
+    related: SampleColumns | None = None,
 ) -> Cohort:
     """Choose the samples of an analysis and bring their trait and covariates into one order.
 
@@ -108,6 +110,7 @@ def align(
         of words are in any case.
     rank_normal_trait : whether to replace the trait by normal quantiles of its ranks.
     keep, remove : lists of samples to restrict the analysis to, or to leave out.
+    related : the samples of a given relationship matrix; no others can be analysed.
 
     Raises
     ------
@@ -119,7 +122,7 @@ def align(
     DesignError
         If a covariate is unknown, not numeric, constant or collinear, or there are too few samples.
     """
-    is_kept, exclusions = _apply_lists(samples, keep, remove)
+    is_kept, exclusions = _apply_lists(samples, keep, remove, related)
     name = _choose_trait(traits, trait)
     chosen = _choose_covariates(covariates, covariate_names, categorical)
     y = _read_columns(samples, traits, [name], "trait", is_kept)
@@ -236,7 +239,10 @@ def _exclude(
 
 
 def _apply_lists(
-    samples: SampleTable, keep: SampleColumns | None, remove: SampleColumns | None
+    samples: SampleTable,
+    keep: SampleColumns | None,
+    remove: SampleColumns | None,
+    related: SampleColumns | None,
 ) -> tuple[NDArray[np.bool_], dict[str, int]]:
     """Which samples the keep and remove lists leave, (n,), and the others by reason."""
     everyone = np.ones(len(samples), dtype=bool)
@@ -254,6 +260,9 @@ def _apply_lists(
                 f"no sample is left: {remove.path} lists every one of {samples.origin} that the "
                 "keep list (if any) leaves; shorten the list"
             )
+    if related is not None:
+        is_related = match_rows(samples, related, remaining).is_present
+        remaining = _exclude(remaining, NOT_RELATED, ~is_related, exclusions)
     return remaining, exclusions
 
 

@@ -101,13 +101,15 @@ def _wrap(*sentences: str) -> tuple[str, ...]:
 def _model(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
     fixed = " + ".join(["1", *_terms(trait), "variant"])
     name = f"rank_normal({name})" if trait.get("rank_normal") else name
-    used = trait["variants"]["in_relationship_matrix"]
+    given = document["options"].get("grm")
+    used = count(trait["variants"]["in_relationship_matrix"], "variant")
+    source = f"given by {given}" if given else f"from {used}"
     loco = ", leaving out the tested chromosome (LOCO)" if trait["loco"] else ", no LOCO"
     return [
         f"{name} ~ {fixed} + g + e",
         *_references(trait),
         "g ~ N(0, sigma_g2 K), e ~ N(0, sigma_e2 I)",
-        f"K {_matrix(trait, document)}, from {count(used, 'variant')}{loco}",
+        f"K {_matrix(trait, document)}, {source}{loco}",
         f"{_TESTS[trait['test']]} test; variance components by {trait['method'].upper()}",
         *_own_h2(trait.get("own_h2")),
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from nextlmm.cohort.align import Cohort
+from nextlmm.cohort.align import NOT_RELATED, Cohort
 from nextlmm.genotype.filters import VariantSelection
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.output.names import RunFiles
@@ -17,7 +17,7 @@ from nextlmm.run.model import Model
 from nextlmm.run.options import GwasOptions
 from nextlmm.run.timing import seconds_by_stage, work_facts
 
-_LIST_REASONS = frozenset({"not in the keep list", "in the remove list"})
+_LIST_REASONS = frozenset({"not in the keep list", "in the remove list", NOT_RELATED})
 
 
 @dataclass(frozen=True, eq=False)

@@ -138,6 +138,12 @@ class GwasOptions:
     relatives
         Who is related, for the same purpose: a pedigree (IID, father, mother) or a list of pairs
         with their kinship.
+    grm
+        A relationship matrix made elsewhere: the prefix or the name of a GCTA .grm.bin, .grm.gz or
+        .grm.sp, a PLINK 2 .rel.bin or .rel, a NumPy .npy, or a square of numbers in text. It is
+        centred over the analysed samples and scaled to mean diagonal 1, and needs --no-loco.
+    grm_id
+        Samples of that matrix, one line for each row. Unless given, the list beside it.
     grm_weighting
         Weight of a variant in the relationship matrix: standardized divides by its standard
         deviation, centered does not.
@@ -212,6 +218,8 @@ class GwasOptions:
     z_tolerance: Annotated[float, Parameter(group=_MATRIX)] = 1e-3
     order: Annotated[str | None, Parameter(group=_MATRIX)] = None
     relatives: Annotated[str | None, Parameter(group=_MATRIX)] = None
+    grm: Annotated[str | None, Parameter(group=_MATRIX)] = None
+    grm_id: Annotated[str | None, Parameter(group=_MATRIX)] = None
     grm_weighting: Annotated[GrmWeighting, Parameter(group=_MATRIX)] = "standardized"
     grm_extract: Annotated[str | None, Parameter(group=_MATRIX)] = None
     kl_tolerance: Annotated[float | None, Parameter(group=_MATRIX)] = None
@@ -242,6 +250,7 @@ class GwasOptions:
             _check_choice(name, getattr(self, name), choices)
         _check_numbers(self)
         _check_genotypes(self)
+        _check_matrix(self)
         _check_combinations(self)
 
     @property
@@ -321,7 +330,7 @@ def flag(name: str) -> str:
 _PATHS = (
     *("bfile", "pfile", "bgen", "sample", "vcf"),
     *("pheno", "out", "covar", "keep", "remove", "extract", "exclude"),
-    *("grm_extract", "order", "relatives"),
+    *("grm", "grm_id", "grm_extract", "order", "relatives"),
 )
 _GENOTYPES: dict[str, Kind | None] = {"bfile": None, "pfile": "pgen", "bgen": "bgen", "vcf": "vcf"}
 
@@ -466,6 +475,19 @@ def _check_genotypes(options: GwasOptions) -> None:
             "Option sample names the samples of a BGEN file, but the genotypes are "
             f"{options.genotypes[0]}; leave it out."
         )
+
+
+def _check_matrix(options: GwasOptions) -> None:
+    """Refuse a given matrix with what cannot be had of it, and its samples without it."""
+    if options.grm is not None and options.loco:
+        raise UsageError(
+            "Option grm gives one matrix for all chromosomes, and LOCO needs one without each of "
+            "them; turn LOCO off by --no-loco (loco=False in Python), or leave the matrix out."
+        )
+    if options.grm is not None and options.grm_extract is not None:
+        raise UsageError("Options grm and grm-extract both say what the matrix is; give one.")
+    if options.grm_id is not None and options.grm is None:
+        raise UsageError("Option grm-id lists the samples of a matrix; name that by option grm.")
 
 
 def _check_combinations(options: GwasOptions) -> None:

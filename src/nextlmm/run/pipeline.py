@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
 from nextlmm.cohort.align import Cohort, align
+from nextlmm.cohort.match import match_rows
 from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
 from nextlmm.genotype.chromosome import chromosome_key
@@ -20,11 +22,13 @@ from nextlmm.genotype.filters import (
 )
 from nextlmm.genotype.source import GenotypeSource, open_genotypes
 from nextlmm.genotype.summary import summarise_variants
+from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.threads import available_threads
 from nextlmm.output.names import RunFiles, run_files
 from nextlmm.output.provenance import describe_run, hashing
 from nextlmm.output.publication import Publication, check_writable
 from nextlmm.progress import Progress, Silent
+from nextlmm.relatedness.grm_files import GivenRelationships, read_relationships
 from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.analysis import analyse
 from nextlmm.run.exact.route import allowed_bytes
@@ -77,6 +81,7 @@ class _Inputs:
     variant_filter: VariantFilter
     related_filter: VariantFilter | None
     kin: SampleColumns | Pedigree | KinshipList | None
+    given: GivenRelationships | None
 
 
 def gwas(
@@ -104,7 +109,7 @@ def gwas(
             inputs = _read_inputs(options, progress or Silent())
             traits = split_names("trait", options.trait, inputs.traits.columns)
             cohorts = [_align(inputs, options, name) for name in traits or (None,)]
-            paths = _input_paths(options, inputs.source)
+            paths = _input_paths(options, inputs)
             files = run_files(
                 options.out,
                 [cohort.trait for cohort in cohorts],
@@ -173,6 +178,7 @@ def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
         ),
         related_filter=_related_filter(options),
         kin=_read_kin(options),
+        given=read_relationships(options.grm, options.grm_id) if options.grm else None,
     )
 
 
@@ -224,6 +230,7 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
         rank_normal_trait=options.rint,
         keep=inputs.keep,
         remove=inputs.remove,
+        related=None if inputs.given is None else inputs.given.samples,
     )
 
 
@@ -279,13 +286,32 @@ def _prepare(
         chosen = select_variants(source.variants, summary, len(cohort), inputs.related_filter)
         related = chosen.index
     problem = make_problem(
-        source, cohort, selection, summary, relating, related=related, kin=inputs.kin
+        source,
+        cohort,
+        selection,
+        summary,
+        relating,
+        related=related,
+        given=_given(inputs, cohort),
+        kin=inputs.kin,
     )
     return selection, problem
 
 
-def _input_paths(options: GwasOptions, source: GenotypeSource) -> dict[str, str]:
+def _given(inputs: _Inputs, cohort: Cohort) -> FloatArray | None:
+    """The given relationships of the analysed samples, in their order."""
+    if inputs.given is None:
+        return None
+    is_analysed = np.zeros(len(inputs.source.samples), dtype=bool)
+    is_analysed[cohort.analysed] = True
+    match = match_rows(inputs.source.samples, inputs.given.samples, is_analysed)
+    rows = match.row[cohort.analysed]
+    return np.asfortranarray(inputs.given.values[np.ix_(rows, rows)])
+
+
+def _input_paths(options: GwasOptions, inputs: _Inputs) -> dict[str, str]:
     """Every input file by role, for the record and so that none is overwritten."""
     named = {name: getattr(options, name) for name in _INPUTS}
     chosen = {name: path for name, path in named.items() if path is not None}
-    return {**source.files, **chosen}
+    given = {} if inputs.given is None else inputs.given.files
+    return {**inputs.source.files, **given, **chosen}

@@ -240,11 +240,13 @@ def make_problem(
     relating: Relating,
     *,
     related: IndexArray | None = None,
+    given: FloatArray | None = None,
     kin: SampleColumns | Pedigree | KinshipList | None = None,
 ) -> Problem:
     """Put together what is to be solved for the analysed samples and the selected variants.
 
-    The relationship matrix is made of the variants ``related``, of the selected ones if None.
+    The relationship matrix is ``given``, (n, n), or made of the variants ``related``, of the
+    selected ones if None.
 
     Means and scales of the variants in the relationship matrix are those over all kept samples,
     so that the matrix of two traits differs in its samples only; it is centred over the analysed
@@ -264,7 +266,9 @@ def make_problem(
         related = selection.index
     if relating.loco:
         check_loco(source, related, scaling)
-    uncalled = samples_without_calls(source, related, scaling, cohort.analysed)
+    uncalled = np.empty(0, dtype=np.intp)
+    if given is None:
+        uncalled = samples_without_calls(source, related, scaling, cohort.analysed)
     known = _kin_of(source, cohort, kin)
     return Problem(
         source=source,
@@ -275,6 +279,7 @@ def make_problem(
         related=related,
         summary=summary,
         scaling=scaling,
+        given=given,
         kin=known,
         warnings=(*_uncalled_warning(source, uncalled, len(cohort)), *_kin_warnings(known)),
     )
