@@ -6,8 +6,9 @@ from pathlib import Path
 import bgen
 import numpy as np
 import pgenlib
+import zarr
 
-from .examples import sample_table
+from .examples import sample_table, variant_table
 
 
 def write_pgen(folder: Path, dosages, name="p", *, header="#FID\tIID", multiallelic=None):
@@ -152,3 +153,32 @@ def dosage_records(dosages):
         )
         for j, column in enumerate(dosages.T.tolist())
     ]
+
+
+def write_zarr(folder: Path, calls, name="z", *, alleles=None, dosages=None, without=None):
+    """Calls (m, n, 2) as a VCF-Zarr store, in chunks of five variants."""
+    m, n, _ = calls.shape
+    path = Path(folder) / f"{name}.vcz"
+    alleles = np.array([["G", "A"]] * m if alleles is None else alleles)
+    variants = variant_table(m)
+    chromosomes = list(dict.fromkeys(variants.chromosome))
+    arrays = {
+        "sample_id": np.array(sample_table(n).sample_id.tolist()),
+        "contig_id": np.array(chromosomes),
+        "variant_contig": np.array([chromosomes.index(c) for c in variants.chromosome], np.int8),
+        "variant_position": variants.position_bp.astype(np.int32),
+        "variant_id": np.array(variants.variant_id.tolist()),
+        "variant_allele": alleles,
+        "call_genotype": calls.astype(np.int8),
+    }
+    if dosages is not None:
+        arrays["call_DS"] = dosages
+    store = zarr.open_group(str(path), mode="w", zarr_format=2)
+    for key, values in arrays.items():
+        if key != without:
+            chunks = (min(5, len(values)), *values.shape[1:])
+            if values.dtype.kind == "U":
+                store.create_array(key, data=values.astype(values.dtype), chunks=chunks)
+            else:
+                store.create_array(key, data=values, chunks=chunks)
+    return path

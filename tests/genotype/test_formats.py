@@ -23,6 +23,7 @@ from .formats import (
     write_bgen,
     write_pgen,
     write_vcf,
+    write_zarr,
 )
 
 N, M = 37, 23
@@ -46,9 +47,17 @@ def write_calls(folder, calls, kind):
         return write_pgen(folder, calls).with_suffix(".pgen")
     if kind == "bgen":
         return write_bgen(folder, calls)
+    if kind == "zarr":
+        return write_zarr(folder, alleles_of(calls))
     if kind == "vcf":
         return write_vcf(folder, call_records(calls), len(calls))
     return write_vcf(folder, call_records(calls), len(calls), "v.vcf.gz")
+
+
+def alleles_of(calls):
+    """The two alleles of each genotype, (m, n, 2)."""
+    first = np.where(np.isnan(calls.T), -1, calls.T == 2)
+    return np.stack([first, np.where(np.isnan(calls.T), -1, calls.T >= 1)], axis=-1)
 
 
 def everything(source):
@@ -61,7 +70,7 @@ def assert_is_one_sentence(text):
     assert not re.search(r"[a-z]\. [A-Z]", text)
 
 
-@pytest.mark.parametrize("kind", ["pgen", "bgen", "vcf", "vcf.gz"])
+@pytest.mark.parametrize("kind", ["pgen", "bgen", "vcf", "vcf.gz", "zarr"])
 def test_calls__are_read_and_packed(tmp_path, calls, kind):
     source = open_genotypes(write_calls(tmp_path, calls, kind))
     assert isinstance(source, PackedSource)
@@ -282,7 +291,7 @@ def test_pgen__tables_that_do_not_fit(tmp_path, calls, file, text, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "extra"), [("a.pgen", "pgen"), ("a.bgen", "bgen"), ("a.vcf", "vcf")]
+    ("name", "extra"), [("a.pgen", "pgen"), ("a.bgen", "bgen"), ("a.vcf", "vcf"), ("z.vcz", "zarr")]
 )
 def test_a_package_that_is_not_installed_is_named_with_its_extra(
     tmp_path, calls, monkeypatch, name, extra
@@ -292,7 +301,7 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(
 
     monkeypatch.setattr(packages, "import_module", absent)
     write_calls(tmp_path, calls, extra)
-    path = {"pgen": "p.pgen", "bgen": "b.bgen", "vcf": "v.vcf"}[extra]
+    path = {"pgen": "p.pgen", "bgen": "b.bgen", "vcf": "v.vcf", "zarr": "z.vcz"}[extra]
     with pytest.raises(UsageError, match=rf"pip install 'nextlmm\[{extra}\]'"):
         open_genotypes(tmp_path / path)
 
@@ -318,6 +327,37 @@ def test_a_sample_file_belongs_to_bgen(tmp_path, calls):
 def test_probabilities__stand_for_their_dosage(dosages):
     column = dosages[:, 0]
     np.testing.assert_allclose(probabilities(column) @ [0, 1, 2], column)
+
+
+def test_zarr__alleles_haploid_calls_and_fields(tmp_path):
+    calls = np.array([[[0, 1], [2, 1], [1, -2], [-1, -1]], [[0, 0], [1, 1], [1, -2], [0, -1]]])
+    alleles = [["G", "A", "T"], ["C", "T", ""]]
+    dosages = np.array([[[0.9, 0.1], [1.2, 0.7], [0.9, 0.0], [np.nan] * 2]] * 2, np.float32)
+    dosages[1, :, 1] = np.nan
+    path = write_zarr(tmp_path, calls, alleles=alleles, dosages=dosages)
+    found = open_genotypes(path, vcf_field="GT")
+    assert found.variants.variant_id.tolist() == ["v0", "v0", "v1"]
+    assert found.variants.effect_allele.tolist() == ["A", "T", "T"]
+    nan = np.nan
+    expected = [[1, 1, 2, nan], [0, 1, 0, nan], [0, 2, 2, nan]]
+    np.testing.assert_array_equal(everything(found).T, expected)
+    found = everything(open_genotypes(path)).T
+    expected = [[0.9, 1.2, 1.8, nan], [0.1, 0.7, 0.0, nan], [0.9, 1.2, 1.8, nan]]
+    np.testing.assert_allclose(found, np.array(expected), rtol=1e-6)
+
+
+def test_zarr__stores_that_are_none(tmp_path, calls):
+    with pytest.raises(MissingFileError, match=r"a\.vcz does not exist"):
+        open_genotypes(tmp_path / "a.vcz")
+    (tmp_path / "a.vcz").mkdir()
+    with pytest.raises(FormatError, match="cannot be read as a Zarr store"):
+        open_genotypes(tmp_path / "a.vcz")
+    path = write_zarr(tmp_path, alleles_of(calls), without="variant_allele")
+    with pytest.raises(FormatError, match="has no array variant_allele"):
+        open_genotypes(path)
+    path = write_zarr(tmp_path, alleles_of(calls), name="c", without="call_genotype")
+    with pytest.raises(FormatError, match="no FORMAT field GT, DS or GP"):
+        open_genotypes(path)
 
 
 BASE = (

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlmm.errors import UsageError
-from nextlmm.genotype import bgen, pgen, vcf
+from nextlmm.genotype import bgen, pgen, vcf, vcf_zarr
 from nextlmm.genotype.bed import open_bed
 from nextlmm.genotype.counts import GenotypeCounts
 from nextlmm.genotype.held import Collector
 from nextlmm.genotype.tables import IndexArray, SampleTable, VariantTable
-from nextlmm.genotype.vcf import VcfField
+from nextlmm.genotype.vcf_fields import VcfField
 from nextlmm.progress import Progress, Silent
 
-Kind = Literal["bed", "pgen", "bgen", "vcf"]
+Kind = Literal["bed", "pgen", "bgen", "vcf", "zarr"]
 HELD_BYTES = 4 * 2**30
 _READ = 256
 
@@ -77,13 +77,14 @@ def open_genotypes(
 
     Parameters
     ----------
-    path : a .bgen, .vcf, .vcf.gz or .bcf file; a .pgen file; a .bed, .bim or .fam file; or the
-        prefix of PLINK 1 files, or of PLINK 2 files if there are none.
+    path : a .bgen, .vcf, .vcf.gz, .bcf or .pgen file; a .vcz or .zarr store; a .bed, .bim or .fam
+        file; or the prefix of PLINK 1 files, or of PLINK 2 files if there are none.
     kind : its format; told by the end of its name unless given.
     sample : the .sample file of a .bgen file.
-    vcf_field : what genotypes of a VCF file are read from: DS, GP or GT, or the first that it has.
-    held_bytes : most memory for genotypes.  BGEN and VCF files are read into it as a whole; .pgen
-        files are too if they fit, and .bed files are read when asked for.
+    vcf_field : what genotypes of a VCF file or VCF-Zarr store are read from: DS, GP or GT, or the
+        first that it has.
+    held_bytes : most memory for genotypes.  BGEN and VCF files and VCF-Zarr stores are read into it
+        as a whole; .pgen files are too if they fit, and .bed files are read when asked for.
     progress : told of the variants read.
 
     Raises
@@ -105,6 +106,10 @@ def open_genotypes(
         return bgen.open_bgen(path, sample, held_bytes=held_bytes, progress=listener)
     if kind == "vcf":
         return vcf.open_vcf(path, field=vcf_field, held_bytes=held_bytes, progress=listener)
+    if kind == "zarr":
+        return vcf_zarr.open_vcf_zarr(
+            path, field=vcf_field, held_bytes=held_bytes, progress=listener
+        )
     if kind == "pgen":
         return _held(pgen.open_pgen(path), held_bytes, listener)
     return open_bed(path)
@@ -116,6 +121,8 @@ def _kind_of(name: str) -> Kind:
         return "bgen"
     if name.endswith(vcf.EXTENSIONS):
         return "vcf"
+    if name.rstrip("/").endswith(vcf_zarr.EXTENSIONS):
+        return "zarr"
     is_prefix_of_pgen = not os.path.isfile(name + ".bed") and os.path.isfile(name + pgen.EXTENSION)
     return "pgen" if name.endswith(pgen.EXTENSION) or is_prefix_of_pgen else "bed"
 

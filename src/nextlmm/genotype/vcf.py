@@ -7,30 +7,33 @@ twice, as PLINK has it; a call of which an allele is missing is missing.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextlmm.errors import FormatError
 from nextlmm.genotype.array import ArraySource
-from nextlmm.genotype.bgen import copies_of_allele
 from nextlmm.genotype.held import Collector, PackedSource
 from nextlmm.genotype.packages import reader_package
 from nextlmm.genotype.sample_tables import NO_FAMILY
 from nextlmm.genotype.tables import SampleTable, string_array
 from nextlmm.genotype.textfile import missing_file
 from nextlmm.genotype.variant_rows import VariantRows
+from nextlmm.genotype.vcf_fields import (
+    VcfField,
+    chosen_field,
+    copies_of_calls,
+    copies_of_dosages,
+    copies_of_probabilities,
+    no_calls,
+)
 from nextlmm.progress import Progress
 
 EXTENSIONS = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
-VcfField = Literal["auto", "DS", "GP", "GT"]
-_FIELDS = ("DS", "GP", "GT")  # in the order in which they are preferred
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLOCKED = b"BC\x02\x00"  # of the first block of a file that bgzip wrote
 _LAST_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-_NO_ALLELE, _NO_SECOND = -1, -2
-_DIPLOID = 2
 
 
 def open_vcf(
@@ -75,7 +78,7 @@ def open_vcf(
             f"{file} has no samples: its #CHROM line ends before the first; expected genotypes and "
             "not sites alone: name the file that has them"
         )
-    chosen = _field(file, reader, field)
+    chosen = chosen_field(str(file), _described(reader), field)
     samples = SampleTable(string_array([NO_FAMILY] * len(ids)), ids, str(file))
     collector = Collector(str(file), len(ids), held_bytes)
     rows = VariantRows(collector)
@@ -117,21 +120,10 @@ def _check_end(path: Path) -> None:
         )
 
 
-def _field(path: Path, reader: Any, wanted: VcfField) -> str:
-    """What the genotypes are read from."""
+def _described(reader: Any) -> set[str]:
+    """The FORMAT fields of the header."""
     lines = [line.info() for line in reader.header_iter()]
-    formats = {line.get("ID") for line in lines if line.get("HeaderType") == "FORMAT"}
-    described = [name for name in _FIELDS if name in formats]
-    if wanted == "auto" and described:
-        return described[0]
-    if wanted in described:
-        return wanted
-    expected = "GT, DS or GP" if wanted == "auto" else wanted
-    raise FormatError(
-        f"{path} has no FORMAT field {expected} in its header (of these it has "
-        f"{', '.join(described) or 'none'}); choose another field (--vcf-field), or name a file "
-        "with genotypes"
-    )
+    return {str(line.get("ID")) for line in lines if line.get("HeaderType") == "FORMAT"}
 
 
 def _variants(path: Path, reader: Any) -> Iterator[Any]:
@@ -151,46 +143,17 @@ def _variants(path: Path, reader: Any) -> Iterator[Any]:
 
 def _copies(path: Path, variant: Any, allele: int, field: str, n: int) -> NDArray[np.float32]:
     """Copies of an alternative allele, (n,), NaN where missing."""
-    ploidy, calls = _calls(variant, n)
-    if field == "DS":
-        values = variant.format("DS")
-        if values is not None:
-            _check_columns(path, variant, "DS", values, len(variant.ALT))
-            own = np.asarray(values[:, min(allele, values.shape[1]) - 1], np.float32)
-            scale: NDArray[np.float32] = (_DIPLOID / np.maximum(ploidy, 1)).astype(np.float32)
-            return np.asarray(own * scale)
-    elif field == "GP":
-        values = variant.format("GP")
-        if values is not None:
-            return copies_of_allele(
-                np.asarray(values, np.float64),
-                np.where(np.isnan(values).all(axis=1), _DIPLOID, ploidy),
-                n_alleles=1 + len(variant.ALT),
-                allele=allele,
-                is_phased=False,
-            )
-    return _copies_of_calls(calls, ploidy, allele)
-
-
-def _check_columns(path: Path, variant: Any, name: str, values: Any, expected: int) -> None:
-    if values.shape[1] != expected:
+    calls = no_calls(n)
+    if "GT" in variant.FORMAT:
+        calls = np.asarray(variant.genotype.array())[:, :-1]
+    values = variant.format(field) if field != "GT" else None
+    if values is None:
+        return copies_of_calls(calls, allele)
+    if field == "GP":
+        return copies_of_probabilities(values, calls, allele, 1 + len(variant.ALT))
+    if values.shape[1] < len(variant.ALT):
         raise FormatError(
-            f"{path}: {variant.CHROM}:{variant.POS} has {values.shape[1]} values of {name} and "
-            f"{expected} alternative allele(s); expected one for each: write the file anew"
+            f"{path}: {variant.CHROM}:{variant.POS} has {values.shape[1]} value(s) of DS and "
+            f"{len(variant.ALT)} alternative alleles; expected one for each: write the file anew"
         )
-
-
-def _calls(variant: Any, n: int) -> tuple[NDArray[np.intp], NDArray[np.integer]]:
-    """How many alleles each call has, two where there are no calls; and the alleles (n, most)."""
-    if "GT" not in variant.FORMAT:
-        return np.full(n, _DIPLOID), np.full((n, _DIPLOID), _NO_ALLELE)
-    calls = np.asarray(variant.genotype.array())[:, :-1]
-    return np.count_nonzero(calls != _NO_SECOND, axis=1), calls
-
-
-def _copies_of_calls(
-    calls: NDArray[np.integer], ploidy: NDArray[np.intp], allele: int
-) -> NDArray[np.float32]:
-    copies = np.count_nonzero(calls == allele, axis=1) * (_DIPLOID / np.maximum(ploidy, 1))
-    copies[(calls == _NO_ALLELE).any(axis=1) | (ploidy == 0)] = np.nan
-    return np.asarray(copies, np.float32)
+    return copies_of_dosages(values, calls, allele)

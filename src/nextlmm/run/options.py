@@ -26,7 +26,7 @@ Test = Literal["wald", "score", "lrt"]
 Method = Literal["reml", "ml", "he"]
 PerVariantH2 = Literal["never", "hits", "always"]
 LocoH2 = Literal["shared", "per-chromosome"]
-Kind = Literal["bed", "pgen", "bgen", "vcf"]
+Kind = Literal["bed", "pgen", "bgen", "vcf", "zarr"]
 VcfField = Literal["auto", "DS", "GP", "GT"]
 
 DEFAULT_KL_TOLERANCE = 0.1
@@ -84,9 +84,11 @@ class GwasOptions:
         same name, or the identifiers within.
     vcf
         Genotypes: a VCF or BCF file, compressed or not.
+    zarr
+        Genotypes: a VCF-Zarr store, a folder or a .zip file, as bio2zarr writes it.
     vcf_field
-        What the genotypes of a VCF file are read from: dosages (DS), probabilities (GP) or calls
-        (GT); auto takes the first of these that the file has.
+        What the genotypes of a VCF file or a VCF-Zarr store are read from: dosages (DS),
+        probabilities (GP) or calls (GT); auto takes the first of these that there is.
     pheno
         Traits: a text file of samples (FID and IID, or IID alone) and one column per trait.
     out
@@ -197,6 +199,7 @@ class GwasOptions:
     bgen: Annotated[str | None, Parameter(group=_FILES)] = None
     sample: Annotated[str | None, Parameter(group=_FILES)] = None
     vcf: Annotated[str | None, Parameter(group=_FILES, alias="--bcf")] = None
+    zarr: Annotated[str | None, Parameter(group=_FILES, alias="--vcz")] = None
     vcf_field: Annotated[VcfField, Parameter(group=_FILES)] = "auto"
     pheno: Annotated[str, Parameter(group=_FILES, alias="--phenoFile")]
     out: Annotated[str, Parameter(group=_FILES, alias="-o")]
@@ -328,11 +331,14 @@ def flag(name: str) -> str:
 
 
 _PATHS = (
-    *("bfile", "pfile", "bgen", "sample", "vcf"),
+    *("bfile", "pfile", "bgen", "sample", "vcf", "zarr"),
     *("pheno", "out", "covar", "keep", "remove", "extract", "exclude"),
     *("grm", "grm_id", "grm_extract", "order", "relatives"),
 )
-_GENOTYPES: dict[str, Kind | None] = {"bfile": None, "pfile": "pgen", "bgen": "bgen", "vcf": "vcf"}
+_GENOTYPES: dict[str, Kind | None] = {
+    **{"bfile": None, "pfile": "pgen", "bgen": "bgen"},
+    **{"vcf": "vcf", "zarr": "zarr"},
+}
 
 
 def _set(options: GwasOptions, name: str, value: object) -> None:
