@@ -509,3 +509,10 @@ def test_gwas__a_given_matrix_in_an_order_of_its_own(cohort, files, tmp_path, rn
 def test_options__of_a_given_matrix(files, options, message):
     with pytest.raises(UsageError, match=message):
         GwasOptions(**files, **options)
+
+
+def test_gwas__hardy_weinberg_equilibrium(cohort, files):
+    table, facts = run(files, hwe=0.05, loco=False)
+    (reason,) = facts["variants"]["excluded"]
+    assert reason == "Hardy-Weinberg p below 0.05"
+    assert 0 < facts["variants"]["excluded"][reason] == 240 - table.height < 120

@@ -1,7 +1,7 @@
 """Which variants to use, and why the others are not."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from nextlmm.genotype.textfile import read_lines
 
 _LARGEST_MAF = 0.5
 
+Equilibrium = Callable[[IndexArray], NDArray[np.float64]]
+
 
 @dataclass(frozen=True)
 class VariantFilter:
@@ -25,6 +27,7 @@ class VariantFilter:
     maf : smallest accepted frequency of the rarer allele among called genotypes, 0 to 0.5.
     mac : fewest accepted copies of the rarer allele.
     max_missing : largest accepted fraction of samples without a genotype, 0 to 1.
+    hwe : smallest accepted p-value of Hardy-Weinberg equilibrium, 0 to 1.
     chromosomes : keys of the only chromosomes to use, as `chromosome_key` makes them; None for all.
     extract : IDs of the only variants to use; None for all.
     exclude : IDs of variants not to use.
@@ -39,6 +42,7 @@ class VariantFilter:
     maf: float = 0.0
     mac: float = 0.0
     max_missing: float = 1.0
+    hwe: float = 0.0
     chromosomes: frozenset[str] | None = None
     extract: frozenset[str] | None = None
     exclude: frozenset[str] | None = None
@@ -49,6 +53,7 @@ class VariantFilter:
             ("smallest minor allele frequency (maf)", self.maf, _LARGEST_MAF),
             ("smallest minor allele count (mac)", self.mac, np.inf),
             ("largest missing rate (max_missing)", self.max_missing, 1.0),
+            ("smallest p-value of Hardy-Weinberg equilibrium (hwe)", self.hwe, 1.0),
         ):
             if not 0.0 <= value <= most:
                 raise UsageError(f"the {name} is {value:g}; give a number from 0 to {most:g}")
@@ -80,8 +85,13 @@ def select_variants(
     summary: VariantSummary,
     n_samples: int,
     variant_filter: VariantFilter,
+    *,
+    equilibrium: Equilibrium | None = None,
 ) -> VariantSelection:
     """Apply a filter to the variants of a table.
+
+    ``equilibrium`` gives -log10 p of Hardy-Weinberg equilibrium of some variants by their
+    positions; it is asked for those that pass everything else, if there is such a limit.
 
     Frequency and missing rate are those of ``summary``, so of the samples it was made from.  A
     variant exactly at a threshold passes.  Variants without any called genotype, or with only one
@@ -92,6 +102,32 @@ def select_variants(
     VariantError
         If no variant is left; the sentence counts the reasons.
     """
+    reasons = _reasons(variants, summary, n_samples, variant_filter)
+    passed = np.ones(len(variants), dtype=bool)
+    excluded = {}
+    for reason, fails in reasons.items():
+        count = int(np.count_nonzero(passed & fails))
+        if count:
+            excluded[reason] = count
+        passed &= ~fails
+    if variant_filter.hwe > 0 and equilibrium is not None:
+        left = np.flatnonzero(passed)
+        fails = equilibrium(left) > -np.log10(variant_filter.hwe)
+        if fails.any():
+            excluded[f"Hardy-Weinberg p below {variant_filter.hwe:g}"] = int(fails.sum())
+        passed[left[fails]] = False
+    if not passed.any():
+        raise VariantError(_nothing_left(variants, variant_filter, excluded))
+    return VariantSelection(np.flatnonzero(passed), excluded)
+
+
+def _reasons(
+    variants: VariantTable,
+    summary: VariantSummary,
+    n_samples: int,
+    variant_filter: VariantFilter,
+) -> dict[str, NDArray[np.bool_]]:
+    """Which variants fail, (m,), for each limit there is."""
     maf, frequency = variant_filter.maf, summary.effect_allele_frequency
     reasons: dict[str, NDArray[np.bool_]] = {}
     if variant_filter.chromosomes is not None:
@@ -116,16 +152,7 @@ def select_variants(
         reasons[f"missing rate above {variant_filter.max_missing:g}"] = (
             n_samples - summary.n_called > most
         )
-    passed = np.ones(len(variants), dtype=bool)
-    excluded = {}
-    for reason, fails in reasons.items():
-        count = int(np.count_nonzero(passed & fails))
-        if count:
-            excluded[reason] = count
-        passed &= ~fails
-    if not passed.any():
-        raise VariantError(_nothing_left(variants, variant_filter, excluded))
-    return VariantSelection(np.flatnonzero(passed), excluded)
+    return reasons
 
 
 def _is_listed(variants: VariantTable, ids: frozenset[str]) -> NDArray[np.bool_]:
@@ -153,7 +180,7 @@ def _nothing_left(
         )
     return (
         f"{sentence}relax the limits on allele frequency and missing rate (--maf, --mac, "
-        "--max-missing), or change the lists (--chr, --extract, --exclude)"
+        "--max-missing, --hwe), or change the lists (--chr, --extract, --exclude)"
     )
 
 

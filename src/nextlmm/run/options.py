@@ -171,6 +171,9 @@ class GwasOptions:
         Use only variants on these chromosomes, as in 1-5,X.
     max_missing
         Leave out variants missing in a larger share of the samples than this.
+    hwe
+        Leave out variants whose calls are further from Hardy-Weinberg equilibrium than this p-value
+        of the exact test; those on X, Y and MT are not tested.
     keep
         Analyse only the samples listed in this file.
     remove
@@ -233,6 +236,7 @@ class GwasOptions:
     mac: Annotated[float, Parameter(group=_FILTERS)] = 0.0
     chr: Annotated[str | None, Parameter(group=_FILTERS, alias="--chromosomes")] = None
     max_missing: Annotated[float, Parameter(group=_FILTERS, alias="--geno")] = 1.0
+    hwe: Annotated[float, Parameter(group=_FILTERS)] = 0.0
     keep: Annotated[str | None, Parameter(group=_FILTERS)] = None
     remove: Annotated[str | None, Parameter(group=_FILTERS)] = None
     extract: Annotated[str | None, Parameter(group=_FILTERS)] = None
@@ -430,6 +434,7 @@ def _check_numbers(options: GwasOptions) -> None:
     _check_real(options, "memory", "above 0", lambda x: x > 0)
     _check_real(options, "kl_tolerance", "above 0", lambda x: x > 0)
     _check_real(options, "maf", "between 0 and 0.5", lambda x: 0 <= x <= 0.5)
+    _check_real(options, "hwe", "between 0 and 1", lambda x: 0 <= x <= 1)
     _check_real(options, "mac", "of at least 0", lambda x: x >= 0)
     _check_real(options, "max_missing", "between 0 and 1", lambda x: 0 <= x <= 1)
     _check_integer(options, "rank", 0)

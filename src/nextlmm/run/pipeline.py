@@ -14,6 +14,7 @@ from nextlmm.cohort.match import match_rows
 from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
 from nextlmm.genotype.chromosome import chromosome_key
+from nextlmm.genotype.equilibrium import equilibrium_log_p
 from nextlmm.genotype.filters import (
     VariantFilter,
     VariantSelection,
@@ -172,6 +173,7 @@ def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
             maf=options.maf,
             mac=options.mac,
             max_missing=options.max_missing,
+            hwe=options.hwe,
             chromosomes=_chromosomes(options),
             extract=read_id_list(options.extract) if options.extract else None,
             exclude=read_id_list(options.exclude) if options.exclude else None,
@@ -207,6 +209,7 @@ def _related_filter(options: GwasOptions) -> VariantFilter | None:
         maf=options.maf,
         mac=options.mac,
         max_missing=options.max_missing,
+        hwe=options.hwe,
         extract=read_id_list(options.grm_extract),
         purpose="the relationship matrix (--grm-extract)",
     )
@@ -279,12 +282,21 @@ def _prepare(
     source = inputs.source
     summary = summarise_variants(source, cohort.analysed, progress=listener)
     count(genotypes=len(cohort) * len(source.variants))
-    selection = select_variants(source.variants, summary, len(cohort), inputs.variant_filter)
+
+    def selected(variant_filter: VariantFilter) -> VariantSelection:
+        return select_variants(
+            source.variants,
+            summary,
+            len(cohort),
+            variant_filter,
+            equilibrium=lambda variants: equilibrium_log_p(source, variants, cohort.analysed),
+        )
+
+    selection = selected(inputs.variant_filter)
     relating = Relating(model.grm_weighting, model.loco)
     related = selection.index
     if inputs.related_filter is not None:
-        chosen = select_variants(source.variants, summary, len(cohort), inputs.related_filter)
-        related = chosen.index
+        related = selected(inputs.related_filter).index
     problem = make_problem(
         source,
         cohort,
