@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nextlmm.errors import OutputError, UsageError
+from nextlmm.output.export import EXPORTS, OutFormat
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class RunFiles:
     log
         OUT.log, the summary as plain text.
     traits
-        For each trait ``table`` (OUT.TRAIT.tsv.gz) and, where plots are drawn, ``manhattan`` and
-        ``qq`` (OUT.TRAIT.manhattan.png, OUT.TRAIT.qq.png).
+        For each trait ``table`` (OUT.TRAIT.tsv.gz), the table in other formats by their names and,
+        where plots are drawn, ``manhattan`` and ``qq`` (OUT.TRAIT.manhattan.png, OUT.TRAIT.qq.png).
     """
 
     document: Path
@@ -35,7 +36,12 @@ class RunFiles:
 
 
 def run_files(
-    out: str, traits: Sequence[str], *, plots: bool = True, inputs: Iterable[str] = ()
+    out: str,
+    traits: Sequence[str],
+    *,
+    formats: Iterable[OutFormat] = (),
+    plots: bool = True,
+    inputs: Iterable[str] = (),
 ) -> RunFiles:
     """Name the files of a run with prefix ``out``.
 
@@ -54,7 +60,7 @@ def run_files(
             f"The prefix of the result files, {out}, is a folder; give a prefix for the files in "
             f"it, such as {os.path.join(out, 'gwas')}."
         )
-    suffixes = {"table": "tsv.gz"}
+    suffixes = {"table": "tsv.gz"} | {name: EXPORTS[name].suffix for name in formats}
     if plots:
         suffixes |= {"manhattan": "manhattan.png", "qq": "qq.png"}
     stems = _stems(traits)

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import polars as pl
 
 from nextlmm.output.document import write_document
+from nextlmm.output.export import EXPORTS, MISSING, Export
 from nextlmm.output.log import write_log
 from nextlmm.output.names import RunFiles
 from nextlmm.output.publication import Publication
-from nextlmm.output.table import write_table
+from nextlmm.output.table import write_plain_table, write_table
 from nextlmm.report.details import provenance
 from nextlmm.report.stages import stage_table
 from nextlmm.report.summary import plain_lines, summarise
@@ -26,7 +27,7 @@ def publish_tables(
     *,
     threads: int = 1,
 ) -> None:
-    """Write the table of every trait, and its plots while the table is compressed.
+    """Write the tables of every trait, and its plots while the tables are compressed.
 
     Parameters
     ----------
@@ -51,7 +52,22 @@ def publish_tables(
             paths = files.traits[trait]
             drawn = artist.submit(_draw, publication, paths, trait, frame, traits[trait])
             publication.write(paths["table"], partial(write_table, frame, threads=threads))
+            for name, export in EXPORTS.items():
+                if name in paths:
+                    writer = partial(_write_export, export, frame, threads=threads)
+                    publication.write(paths[name], writer)
             drawn.result()
+
+
+def _write_export(export: Export, frame: pl.DataFrame, handle: BinaryIO, *, threads: int) -> None:
+    """Write a result table in the format of another program."""
+    table = export.table(frame)
+    if export.suffix == "parquet":
+        table.write_parquet(handle, compression="zstd")
+    elif export.is_compressed:
+        write_table(table, handle, missing=MISSING, threads=threads)
+    else:
+        write_plain_table(table, handle, missing=MISSING)
 
 
 def publish_document(

@@ -13,7 +13,7 @@ import os
 import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from cyclopts import Group, Parameter, Token
 
@@ -28,6 +28,9 @@ PerVariantH2 = Literal["never", "hits", "always"]
 LocoH2 = Literal["shared", "per-chromosome"]
 Kind = Literal["bed", "pgen", "bgen", "vcf", "zarr"]
 VcfField = Literal["auto", "DS", "GP", "GT"]
+OutFormat = Literal[
+    "regenie", "plink2", "gemma", "fastgwa", "saige", "cojo", "ldsc", "pheweb", "parquet"
+]
 
 DEFAULT_KL_TOLERANCE = 0.1
 """KL divergence that a hierarchical run may spend when neither it nor a rank is asked for."""
@@ -188,6 +191,9 @@ class GwasOptions:
         Processor cores to use. All of them unless given.
     seed
         Seed of every random draw. The same seed gives the same files.
+    out_format
+        Write the results in the columns of these programs too, for tools that read those: regenie,
+        plink2, gemma, fastgwa, saige, cojo (.ma), ldsc (.sumstats), pheweb, or parquet.
     plots
         Draw the Manhattan and the QQ plot.
 
@@ -245,6 +251,10 @@ class GwasOptions:
     memory: Annotated[float | None, Parameter(group=_RUN)] = None
     threads: Annotated[int | None, _number(_RUN)] = None
     seed: Annotated[int, _number(_RUN)] = 0
+    out_format: Annotated[
+        tuple[OutFormat, ...],
+        Parameter(group=_RUN, consume_multiple=True, converter=_whole_names, negative=""),
+    ] = ()
     plots: Annotated[bool, Parameter(group=_RUN)] = True
 
     def __post_init__(self) -> None:
@@ -255,6 +265,7 @@ class GwasOptions:
             _set(self, name, _name_tuple(name, getattr(self, name)))
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
+        _set(self, "out_format", _formats(self.out_format))
         _check_numbers(self)
         _check_genotypes(self)
         _check_matrix(self)
@@ -404,6 +415,15 @@ def _name_tuple(name: str, value: str | Sequence[str]) -> tuple[str, ...]:
             raise UsageError(f"{_option(name)} names {item!r} twice; give every column once.")
         seen.add(item)
     return names
+
+
+def _formats(value: str | Sequence[str]) -> tuple[OutFormat, ...]:
+    """Formats by name, each one that there is and once; a text may hold several."""
+    given = (value,) if isinstance(value, str) else value
+    names = _name_tuple("out_format", [name for text in given for name in text.split(",") if name])
+    for name in names:
+        _check_choice("out_format", name, get_args(OutFormat))
+    return cast("tuple[OutFormat, ...]", names)
 
 
 def _literal_choices(annotation: object) -> tuple[str, ...]:

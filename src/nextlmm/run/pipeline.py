@@ -114,6 +114,7 @@ def gwas(
             files = run_files(
                 options.out,
                 [cohort.trait for cohort in cohorts],
+                formats=options.out_format,
                 plots=options.plots,
                 inputs=paths.values(),
             )

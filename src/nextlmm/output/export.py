@@ -1,0 +1,210 @@
+"""Result tables in the columns of other programs, for the tools that read those.
+
+A format is a table of columns made from ours.  P-values are texts made from their logarithms, so
+that one below the range of a double is 3.2e-512 and never 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+OutFormat = Literal[
+    "regenie", "plink2", "gemma", "fastgwa", "saige", "cojo", "ldsc", "pheweb", "parquet"
+]
+MISSING = "NA"
+_DIGITS = 6
+_PLAIN = -5  # powers of ten above this are written out
+
+
+@dataclass(frozen=True)
+class Export:
+    """A format.
+
+    Attributes
+    ----------
+    suffix : end of the file name.
+    columns : what makes the columns, by their names in order; all of them if empty.
+    is_compressed : whether the file is gzip-compressed.
+    has_untested : whether variants without a result have a row.
+    """
+
+    suffix: str
+    columns: Mapping[str, pl.Expr]
+    is_compressed: bool = True
+    has_untested: bool = False
+
+    def table(self, results: pl.DataFrame) -> pl.DataFrame:
+        """The result table in the columns of this format."""
+        if not self.has_untested:
+            results = results.filter(pl.col("status") == "ok")
+        if not self.columns:
+            return results
+        log_p = results["neg_log_10_p_value"].to_numpy()
+        results = results.with_columns(pl.Series("p", p_values(log_p), dtype=pl.String))
+        return results.select(**self.columns)
+
+
+def p_values(neg_log_10: NDArray[np.floating[Any]]) -> list[str | None]:
+    """P-values as text with six digits, from minus their decimal logarithms; None for NaN."""
+    exponent = np.floor(-np.nan_to_num(neg_log_10)).astype(np.int64)
+    mantissa = np.round(10.0 ** (-np.nan_to_num(neg_log_10) - exponent), _DIGITS - 1)
+    too_large = mantissa >= 10.0  # by the rounding
+    mantissa[too_large] /= 10.0
+    exponent[too_large] += 1
+    return [
+        None if missing else f"{m * 10.0**e:.{_DIGITS}g}" if e > _PLAIN else f"{m:g}e{e:+03d}"
+        for m, e, missing in zip(
+            mantissa.tolist(), exponent.tolist(), np.isnan(neg_log_10).tolist(), strict=True
+        )
+    ]
+
+
+def _of(name: str) -> pl.Expr:
+    return pl.col(name)
+
+
+def _text(value: str) -> pl.Expr:
+    return pl.lit(value)
+
+
+_CHROMOSOME, _POSITION, _ID = _of("chromosome"), _of("base_pair_location"), _of("variant_id")
+_EFFECT, _OTHER = _of("effect_allele"), _of("other_allele")
+_FREQUENCY, _N = _of("effect_allele_frequency"), _of("n")
+_BETA, _ERROR, _P = _of("beta"), _of("standard_error"), _of("p")
+_STATISTIC, _LOG_P, _STATUS = _of("statistic"), _of("neg_log_10_p_value"), _of("status")
+_T = _BETA / _ERROR
+_OK = _STATUS == "ok"
+
+EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
+    {
+        "regenie": Export(
+            "regenie.gz",
+            {
+                "CHROM": _CHROMOSOME,
+                "GENPOS": _POSITION,
+                "ID": _ID,
+                "ALLELE0": _OTHER,
+                "ALLELE1": _EFFECT,
+                "A1FREQ": _FREQUENCY,
+                "N": _N,
+                "TEST": _text("ADD"),
+                "BETA": _BETA,
+                "SE": _ERROR,
+                "CHISQ": _STATISTIC,
+                "LOG10P": _LOG_P,
+                "EXTRA": pl.when(_OK).then(None).otherwise(_text("TEST_FAIL")),
+            },
+            has_untested=True,
+        ),
+        "plink2": Export(
+            "glm.linear.gz",
+            {
+                "#CHROM": _CHROMOSOME,
+                "POS": _POSITION,
+                "ID": _ID,
+                "REF": _OTHER,
+                "ALT": _EFFECT,
+                "A1": _EFFECT,
+                "OMITTED": _OTHER,
+                "A1_FREQ": _FREQUENCY,
+                "TEST": _text("ADD"),
+                "OBS_CT": _N,
+                "BETA": _BETA,
+                "SE": _ERROR,
+                "T_STAT": _T,
+                "P": _P,
+                "ERRCODE": pl.when(_OK)
+                .then(_text("."))
+                .when(_STATUS == "collinear")
+                .then(_text("VIF_TOO_HIGH"))
+                .otherwise(_text("CONST_ALLELE")),
+            },
+            has_untested=True,
+        ),
+        "gemma": Export(
+            "assoc.txt.gz",
+            {
+                "chr": _CHROMOSOME,
+                "rs": _ID,
+                "ps": _POSITION,
+                "n_miss": _of("n").max() - _N,
+                "allele1": _EFFECT,
+                "allele0": _OTHER,
+                "af": _FREQUENCY,
+                "beta": _BETA,
+                "se": _ERROR,
+                "p_wald": _P,
+            },
+        ),
+        "fastgwa": Export(
+            "fastGWA.gz",
+            {
+                "CHR": _CHROMOSOME,
+                "SNP": _ID,
+                "POS": _POSITION,
+                "A1": _EFFECT,
+                "A2": _OTHER,
+                "N": _N,
+                "AF1": _FREQUENCY,
+                "BETA": _BETA,
+                "SE": _ERROR,
+                "P": _P,
+            },
+        ),
+        "saige": Export(
+            "saige.txt.gz",
+            {
+                "CHR": _CHROMOSOME,
+                "POS": _POSITION,
+                "MarkerID": _ID,
+                "Allele1": _OTHER,
+                "Allele2": _EFFECT,
+                "AC_Allele2": 2.0 * _N * _FREQUENCY,
+                "AF_Allele2": _FREQUENCY,
+                "BETA": _BETA,
+                "SE": _ERROR,
+                "Tstat": _BETA / _ERROR.pow(2),
+                "var": 1.0 / _ERROR.pow(2),
+                "p.value": _P,
+                "N": _N,
+            },
+        ),
+        "cojo": Export(
+            "ma",
+            {
+                "SNP": _ID,
+                "A1": _EFFECT,
+                "A2": _OTHER,
+                "freq": _FREQUENCY,
+                "b": _BETA,
+                "se": _ERROR,
+                "p": _P,
+                "N": _N,
+            },
+            is_compressed=False,
+        ),
+        "ldsc": Export(
+            "sumstats.gz",
+            {"SNP": _ID, "N": _N, "Z": _T, "A1": _EFFECT, "A2": _OTHER},
+        ),
+        "pheweb": Export(
+            "pheweb.tsv.gz",
+            {
+                "chrom": _CHROMOSOME,
+                "pos": _POSITION,
+                "ref": _OTHER,
+                "alt": _EFFECT,
+                "pval": _P,
+                "beta": _BETA,
+                "sebeta": _ERROR,
+                "af": _FREQUENCY,
+            },
+        ),
+        "parquet": Export("parquet", {}, has_untested=True),
+    }
+)
