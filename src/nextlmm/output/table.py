@@ -32,35 +32,46 @@ def write_table(
 
     Cost: one slice of 100,000 rows as text at a time.
     """
+    for block in bgzf_blocks(_text(frame, missing), threads=threads):
+        handle.write(block)
+
+
+def bgzf_blocks(pieces: Iterator[bytes], *, threads: int = 1) -> Iterator[bytes]:
+    """The blocks of a BGZF file of some text, its end included."""
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        for batch in _batches(_text_blocks(frame, missing), 4 * threads):
-            for block in pool.map(_bgzf_block, batch):
-                handle.write(block)
-    handle.write(_END_OF_FILE)
+        for batch in _batches(_full_blocks(pieces), 4 * threads):
+            yield from pool.map(_bgzf_block, batch)
+    yield _END_OF_FILE
 
 
 def write_plain_table(frame: pl.DataFrame, handle: BinaryIO, *, missing: str = MISSING) -> None:
     """Write the same text without compression."""
-    for block in _text_blocks(frame, missing):
-        handle.write(block)
+    for piece in _text(frame, missing):
+        handle.write(piece)
 
 
-def _text_blocks(frame: pl.DataFrame, missing: str) -> Iterator[bytes]:
-    """The text of the table in pieces of the block size; only the last one may be shorter."""
+def _text(frame: pl.DataFrame, missing: str) -> Iterator[bytes]:
+    """The text of the table, slice by slice."""
     rounded = pl.col(pl.Float64).round_sig_figs(SIGNIFICANT_DIGITS)
-    rest = b""
     for start in range(0, max(frame.height, 1), _SLICE_ROWS):
         piece = frame.slice(start, _SLICE_ROWS).with_columns(rounded)
         text = piece.write_csv(
             separator="\t", null_value=missing, include_header=start == 0, quote_style="never"
         )
-        rest += text.encode()
+        yield text.encode()
+
+
+def _full_blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of the block size; only the last one may be shorter."""
+    rest = bytearray()
+    for piece in pieces:
+        rest += piece
         full = len(rest) // _BLOCK_BYTES * _BLOCK_BYTES
         for offset in range(0, full, _BLOCK_BYTES):
-            yield rest[offset : offset + _BLOCK_BYTES]
-        rest = rest[full:]
+            yield bytes(rest[offset : offset + _BLOCK_BYTES])
+        del rest[:full]
     if rest:
-        yield rest
+        yield bytes(rest)
 
 
 def _batches(blocks: Iterator[bytes], size: int) -> Iterator[list[bytes]]:
