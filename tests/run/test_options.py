@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from nextlmm.cli.app import build_app
 from nextlmm.errors import UsageError
-from nextlmm.run.options import GwasOptions, split_names
+from nextlmm.run.option_checks import split_names
+from nextlmm.run.options import GwasOptions
 
 
 def make(**changes: Any) -> GwasOptions:

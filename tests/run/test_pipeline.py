@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from nextlmm.errors import InputError, OutputError, UsageError, VariantError
-from nextlmm.run.options import GwasOptions, chosen_chromosomes
+from nextlmm.run.option_checks import chosen_chromosomes
+from nextlmm.run.options import GwasOptions
 from nextlmm.run.pipeline import gwas
 from nextlmm.testing import reference
 

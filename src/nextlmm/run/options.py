@@ -6,18 +6,25 @@ cannot be carried out is refused when the object is made, so that no other modul
 again.
 """
 
-import difflib
-import math
-import operator
-import os
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import MISSING, Field, dataclass, fields
-from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from cyclopts import Group, Parameter, Token
 
-from nextlmm.errors import UsageError
+from nextlmm.run.option_checks import (
+    GENOTYPES,
+    check_choice,
+    check_combinations,
+    check_genotypes,
+    check_matrix,
+    check_numbers,
+    checked_path,
+    listed_choices,
+    name_tuple,
+    option_name,
+)
 
 Mode = Literal["exact", "hodlr", "dense"]
 Route = Literal["auto", "dense", "hodlr", "components", "plain"]
@@ -260,22 +267,23 @@ class GwasOptions:
     def __post_init__(self) -> None:
         """Bring paths and names to one form, then refuse what cannot be carried out."""
         for name in _PATHS:
-            _set(self, name, _path(name, getattr(self, name)))
+            _set(self, name, checked_path(name, getattr(self, name)))
         for name in ("trait", "covar_name", "cat_covar"):
-            _set(self, name, _name_tuple(name, getattr(self, name)))
+            _set(self, name, name_tuple(name, getattr(self, name)))
         for name, choices in _CHOICES.items():
-            _check_choice(name, getattr(self, name), choices)
-        _set(self, "out_format", _formats(self.out_format))
-        _check_numbers(self)
-        _check_genotypes(self)
-        _check_matrix(self)
-        _check_combinations(self)
+            check_choice(name, getattr(self, name), choices)
+        formats = listed_choices("out_format", self.out_format, get_args(OutFormat))
+        _set(self, "out_format", formats)
+        check_numbers(self)
+        check_genotypes(self)
+        check_matrix(self)
+        check_combinations(self)
 
     @property
     def genotypes(self) -> tuple[str, Kind | None]:
         """Return the path of the genotypes and their format, None to tell it by the name."""
-        given = {kind: getattr(self, name) for name, kind in _GENOTYPES.items()}
-        return next((path, kind) for kind, path in given.items() if path is not None)
+        given = {name: getattr(self, name) for name in GENOTYPES}
+        return next((path, _KINDS[name]) for name, path in given.items() if path is not None)
 
     @property
     def without_effect(self) -> tuple[str, ...]:
@@ -283,8 +291,8 @@ class GwasOptions:
         steering = ("rank", "kl_tolerance") if self.mode != "hodlr" else ()
         given = [name for name in steering if getattr(self, name) is not None]
         sentences = [
-            f"{_option(name)} has no effect: it steers the compression, and {self.mode} mode does "
-            "not compress."
+            f"{option_name(name)} has no effect: it steers the compression, and {self.mode} mode "
+            "does not compress."
             for name in given
         ]
         if self.mode != "exact" and self.route != "auto":
@@ -316,30 +324,6 @@ class GwasOptions:
         }
 
 
-def chosen_chromosomes(text: str | None) -> tuple[str, ...] | None:
-    """Names of chromosomes, from a list with ranges as in 1-5,X; None for all.
-
-    Raises
-    ------
-    UsageError
-        If a range does not rise.
-    """
-    if text is None:
-        return None
-    names: list[str] = []
-    for part in filter(None, text.replace(",", " ").split()):
-        first, dash, last = part.partition("-")
-        if not (dash and first.isdecimal() and last.isdecimal()):
-            names.append(part)
-        elif int(first) > int(last):
-            raise UsageError(f"Option chr has the range {part}; write the smaller number first.")
-        else:
-            names += [str(number) for number in range(int(first), int(last) + 1)]
-    if not names:
-        raise UsageError(f"Option chr is {text!r}, but it must name a chromosome.")
-    return tuple(names)
-
-
 def flag(name: str) -> str:
     """Return the command-line flag of a field: per_variant_h2 becomes --per-variant-h2."""
     return "--" + name.replace("_", "-")
@@ -350,7 +334,7 @@ _PATHS = (
     *("pheno", "out", "covar", "keep", "remove", "extract", "exclude"),
     *("grm", "grm_id", "grm_extract", "order", "relatives"),
 )
-_GENOTYPES: dict[str, Kind | None] = {
+_KINDS: dict[str, Kind | None] = {
     **{"bfile": None, "pfile": "pgen", "bgen": "bgen"},
     **{"vcf": "vcf", "zarr": "zarr"},
 }
@@ -374,58 +358,6 @@ def _argument(name: str, value: object) -> list[str]:
     return [flag(name), *values]
 
 
-def split_names(option: str, given: Sequence[str], columns: Collection[str]) -> tuple[str, ...]:
-    """Names of columns: what ``columns`` does not hold as it stands is split at its commas.
-
-    Raises
-    ------
-    UsageError
-        If a column is named twice.
-    """
-    names = [
-        name for text in given for name in ([text] if text in columns else text.split(",")) if name
-    ]
-    return _name_tuple(option, names)
-
-
-def _option(name: str) -> str:
-    """An option in a sentence, for readers who typed a flag and readers who wrote a keyword."""
-    return f"Option {name.replace('_', '-')}"
-
-
-def _path(name: str, value: object) -> str | None:
-    if value is None and name not in ("pheno", "out"):
-        return None
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise UsageError(
-            f"{_option(name)} is {value!r}, but it must be the name of a file or a prefix."
-        )
-    return str(os.fspath(value))
-
-
-def _name_tuple(name: str, value: str | Sequence[str]) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else tuple(value)
-    seen: set[str] = set()
-    for item in names:
-        if not isinstance(item, str) or not item:
-            raise UsageError(
-                f"{_option(name)} holds {item!r}, but every entry must be a column name."
-            )
-        if item in seen:
-            raise UsageError(f"{_option(name)} names {item!r} twice; give every column once.")
-        seen.add(item)
-    return names
-
-
-def _formats(value: str | Sequence[str]) -> tuple[OutFormat, ...]:
-    """Formats by name, each one that there is and once; a text may hold several."""
-    given = (value,) if isinstance(value, str) else value
-    names = _name_tuple("out_format", [name for text in given for name in text.split(",") if name])
-    for name in names:
-        _check_choice("out_format", name, get_args(OutFormat))
-    return cast("tuple[OutFormat, ...]", names)
-
-
 def _literal_choices(annotation: object) -> tuple[str, ...]:
     inner = get_args(annotation)[0]
     return get_args(inner) if get_origin(inner) is Literal else ()
@@ -436,126 +368,3 @@ _CHOICES = {
     for name, annotation in get_type_hints(GwasOptions, include_extras=True).items()
     if _literal_choices(annotation)
 }
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value in choices:
-        return
-    nearest = difflib.get_close_matches(str(value), choices, n=1)
-    hint = f"; did you mean {nearest[0]}" if nearest else ""
-    raise UsageError(
-        f"{_option(name)} is {value!r}, but it must be one of {', '.join(choices)}{hint}."
-    )
-
-
-def _check_numbers(options: GwasOptions) -> None:
-    _check_real(options, "hit_threshold", "above 0 and below 1", lambda x: 0 < x < 1)
-    _check_real(options, "z_tolerance", "above 0 and at most 0.1", lambda x: 0 < x <= 0.1)
-    _check_real(options, "memory", "above 0", lambda x: x > 0)
-    _check_real(options, "kl_tolerance", "above 0", lambda x: x > 0)
-    _check_real(options, "maf", "between 0 and 0.5", lambda x: 0 <= x <= 0.5)
-    _check_real(options, "hwe", "between 0 and 1", lambda x: 0 <= x <= 1)
-    _check_real(options, "mac", "of at least 0", lambda x: x >= 0)
-    _check_real(options, "max_missing", "between 0 and 1", lambda x: 0 <= x <= 1)
-    _check_integer(options, "rank", 0)
-    _check_integer(options, "leaf_size", 1)
-    _check_integer(options, "threads", 1)
-    _check_integer(options, "seed", 0)
-
-
-def _check_real(options: GwasOptions, name: str, allowed: str, accept: Any) -> None:
-    value = getattr(options, name)
-    if value is None:
-        return
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not (math.isfinite(number) and accept(number)):
-        raise UsageError(f"{_option(name)} is {value!r}, but it must be a number {allowed}.")
-    _set(options, name, number)
-
-
-def _check_integer(options: GwasOptions, name: str, lowest: int) -> None:
-    value = getattr(options, name)
-    if value is None:
-        return
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = lowest - 1
-    if number < lowest or isinstance(value, bool):
-        raise UsageError(
-            f"{_option(name)} is {value!r}, but it must be a whole number of at least {lowest}."
-        )
-    _set(options, name, number)
-
-
-def _check_genotypes(options: GwasOptions) -> None:
-    """Refuse no genotypes, those of two files, and options of a format that they are not in."""
-    given = [name for name in _GENOTYPES if getattr(options, name) is not None]
-    if not given:
-        raise UsageError(
-            f"No genotypes were named; name them by one of the options {', '.join(_GENOTYPES)}."
-        )
-    if len(given) > 1:
-        raise UsageError(f"Options {' and '.join(given)} both name genotypes; give one.")
-    is_bgen = options.bgen is not None or options.genotypes[0].endswith(".bgen")
-    if options.sample is not None and not is_bgen:
-        raise UsageError(
-            "Option sample names the samples of a BGEN file, but the genotypes are "
-            f"{options.genotypes[0]}; leave it out."
-        )
-
-
-def _check_matrix(options: GwasOptions) -> None:
-    """Refuse a given matrix with what cannot be had of it, and its samples without it."""
-    if options.grm is not None and options.loco:
-        raise UsageError(
-            "Option grm gives one matrix for all chromosomes, and LOCO needs one without each of "
-            "them; turn LOCO off by --no-loco (loco=False in Python), or leave the matrix out."
-        )
-    if options.grm is not None and options.grm_extract is not None:
-        raise UsageError("Options grm and grm-extract both say what the matrix is; give one.")
-    if options.grm_id is not None and options.grm is None:
-        raise UsageError("Option grm-id lists the samples of a matrix; name that by option grm.")
-
-
-def _check_combinations(options: GwasOptions) -> None:
-    """Refuse options that contradict each other."""
-    if options.mode == "hodlr" and options.per_variant_h2 == "always":
-        raise UsageError(
-            "Option per-variant-h2 'always' needs the exact matrix, because every variant has its "
-            "own covariance; choose mode 'dense', or per-variant-h2 'hits'."
-        )
-    if options.per_variant_h2 == "always" and options.route not in ("auto", "dense"):
-        raise UsageError(
-            f"Option per-variant-h2 'always' needs the eigenvectors of a square matrix, but the "
-            f"route is {options.route!r}; choose route 'dense', or per-variant-h2 'hits'."
-        )
-    if options.method == "he" and options.per_variant_h2 != "never":
-        raise UsageError(
-            f"Option per-variant-h2 {options.per_variant_h2!r} re-estimates the heritability by "
-            "likelihood, but method 'he' estimates it by regression; choose method 'reml' or 'ml'."
-        )
-    if options.loco_h2 == "per-chromosome" and not options.loco:
-        raise UsageError(
-            "Option loco-h2 'per-chromosome' needs one matrix per chromosome, but LOCO is turned "
-            "off and there is a single one; leave one of the two options out."
-        )
-    if options.order is not None and options.relatives is not None:
-        raise UsageError(
-            "Options order and relatives both say how the samples are to be arranged; give one."
-        )
-    for name in ("covar_name", "cat_covar"):
-        if getattr(options, name) and options.covar is None:
-            raise UsageError(
-                f"{_option(name)} chooses columns of a covariate file, but there is none; name the "
-                "file by the option covar."
-            )
-    chosen_chromosomes(options.chr)
-    if os.path.basename(options.out) in ("", ".", ".."):
-        raise UsageError(
-            f"Option out is {options.out!r}, which is a folder; give a prefix for the files in it, "
-            f"such as {os.path.join(options.out, 'gwas')}."
-        )

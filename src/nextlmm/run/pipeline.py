@@ -35,7 +35,8 @@ from nextlmm.run.analysis import analyse
 from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.model import Model
-from nextlmm.run.options import GwasOptions, chosen_chromosomes, split_names
+from nextlmm.run.option_checks import chosen_chromosomes, split_names
+from nextlmm.run.options import GwasOptions
 from nextlmm.run.problem import Problem, Relating, make_problem
 from nextlmm.run.timing import Stopwatch, peak_memory_bytes, work_facts
 from nextlmm.work import count
