@@ -17,7 +17,9 @@ never held as a whole; a source hands out the columns asked for::
     packed_file.py   the same in a file, read when asked for
     bed_writer.py    the same, written
     array.py         an array in memory as a source
-    lookup.py        products with packed genotypes, compiled for the processor
+    compiled.py      functions compiled for the processor at hand
+    words.py         words of packed genotypes turned about
+    lookup.py        products with them by table look-up
     tile.py          some variants packed for them
     squares.py       quadratic forms by them
     summary.py       allele frequency, missingness and variance of every variant

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nextlmm.genotype.lookup import GENOTYPES_IN_WORD, WIDTH, product_kernels, table_room
+from nextlmm.genotype.lookup import WIDTH, product_kernels, table_room
 from nextlmm.genotype.tile import COPIES, GenotypeTile, panels
+from nextlmm.genotype.words import GENOTYPES_IN_WORD
 
 FloatArray = NDArray[np.float64]
 

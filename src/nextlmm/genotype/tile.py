@@ -12,14 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nextlmm.genotype.lookup import (
-    GENOTYPES_IN_WORD,
-    WIDTH,
-    product_kernels,
-    table_room,
-    word_kernels,
-)
+from nextlmm.genotype.lookup import WIDTH, product_kernels, table_room
 from nextlmm.genotype.tables import IndexArray
+from nextlmm.genotype.words import GENOTYPES_IN_WORD, word_kernels
 
 PackedArray = NDArray[np.uint8]
 WordArray = NDArray[np.uint64]
