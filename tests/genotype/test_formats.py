@@ -112,6 +112,13 @@ def test_pgen__that_does_not_fit_is_read_block_by_block(tmp_path, dosages):
     )
 
 
+def test_pgen__calls_need_two_bits_each_in_memory(tmp_path, calls):
+    path = write_pgen(tmp_path, calls)
+    needed = -(-N // 4) * M
+    assert isinstance(open_genotypes(path, held_bytes=needed), PackedSource)
+    assert isinstance(open_genotypes(path, held_bytes=needed - 1), PgenSource)
+
+
 def test_pgen__several_alternative_alleles_are_rows_of_their_own(tmp_path, rng):
     codes = rng.integers(0, 3, size=(4, 2 * N)).astype(np.int32)
     codes[[0, 2]] = np.minimum(codes[[0, 2]], 1)

@@ -63,6 +63,10 @@ class PackedSource:
         return self.genotypes.counts(variants, samples)
 
 
+class TooLargeError(FormatError):
+    """Genotypes that have to be in memory do not fit."""
+
+
 class Collector:
     """Takes blocks of variants and holds them: two bits a genotype, or a float32 for a dosage.
 
@@ -77,6 +81,7 @@ class Collector:
         self._path, self._n, self._held_bytes = path, n_samples, held_bytes
         self._blocks: list[NDArray[Any]] = []
         self._is_packed = True
+        self._n_bytes = 0
         self._n_variants = 0
 
     def add(self, dosages: NDArray[np.float32]) -> None:
@@ -85,17 +90,21 @@ class Collector:
         Raises
         ------
         FormatError
-            If a dosage is outside [0, 2], or the genotypes need more memory than allowed.
+            If a dosage is outside [0, 2].
+        TooLargeError
+            If the genotypes need more memory than allowed.
         """
         self._check(dosages)
         packed = packed_calls(dosages) if self._is_packed else None
         if packed is None and self._is_packed:
             self._is_packed = False
             self._blocks = [self._unpacked(block) for block in self._blocks]
+            self._n_bytes = sum(block.nbytes for block in self._blocks)
         self._blocks.append(dosages.copy() if packed is None else packed)
         self._n_variants += len(dosages)
-        if sum(block.nbytes for block in self._blocks) > self._held_bytes:
-            raise FormatError(
+        self._n_bytes += self._blocks[-1].nbytes
+        if self._n_bytes > self._held_bytes:
+            raise TooLargeError(
                 f"{self._path} holds more genotypes than fit in the memory for them "
                 f"({self._held_bytes / 2**30:.2f} GiB, reached after {self._n_variants:,} "
                 "variants); allow more (--memory), or convert it once with plink2 --make-pgen or "

@@ -11,7 +11,7 @@ from nextlmm.errors import UsageError
 from nextlmm.genotype import bgen, pgen, vcf, vcf_zarr
 from nextlmm.genotype.bed import open_bed
 from nextlmm.genotype.counts import GenotypeCounts
-from nextlmm.genotype.held import Collector
+from nextlmm.genotype.held import Collector, TooLargeError
 from nextlmm.genotype.tables import IndexArray, SampleTable, VariantTable
 from nextlmm.genotype.vcf_fields import VcfField
 from nextlmm.progress import Progress, Silent
@@ -128,15 +128,19 @@ def _kind_of(name: str) -> Kind:
 
 
 def _held(source: pgen.PgenSource, held_bytes: float, progress: Progress) -> GenotypeSource:
-    """The genotypes in memory if they fit there whatever they are, and as they are otherwise."""
+    """The genotypes in memory if they fit there, two bits a call, and as they are otherwise."""
     n, m = len(source.samples), len(source.variants)
-    if np.dtype(np.float32).itemsize * float(n) * m > held_bytes:
+    if -(-n // 4) * m > held_bytes:
         return source
     collector = Collector(source.path, n, held_bytes)
     progress.start("Reading genotypes", m)
     for start in range(0, m, _READ):
         block = np.arange(start, min(start + _READ, m))
-        collector.add(source.dosages(block).T)
+        try:
+            collector.add(source.dosages(block).T)
+        except TooLargeError:
+            progress.finish()
+            return source
         progress.advance(len(block))
     progress.finish()
     return collector.source(source.samples, source.variants, source.files)
