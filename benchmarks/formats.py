@@ -30,8 +30,8 @@ from measure import measure
 from nextlmm.genotype.bed import open_bed
 from nextlmm.genotype.held import PackedSource
 from nextlmm.genotype.source import open_genotypes
+from nextlmm.output.bgzf import bgzf_blocks
 from nextlmm.output.provenance import describe_machine
-from nextlmm.output.table import bgzf_blocks
 from peers import nextlmm
 from peers.contract import find, thread_environment
 

@@ -121,7 +121,7 @@ def test_gwas__writes_them_with_the_rest(tmp_path):
     files = write_cohort(tmp_path, make_cohort())
     run = gwas(GwasOptions(**files, out_format=("regenie", "cojo,parquet")))
     listed = run.document["traits"]["y"]["files"]
-    assert set(listed) == {"table", "regenie", "cojo", "parquet"}
+    assert set(listed) == {"table", "index", "regenie", "cojo", "parquet"}
     lines = gzip.decompress((tmp_path / "result.y.regenie.gz").read_bytes()).decode().splitlines()
     assert lines[0].split("\t") == HEADERS["regenie"].split()
     assert len(lines) == 241

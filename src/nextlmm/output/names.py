@@ -21,7 +21,8 @@ class RunFiles:
     log
         OUT.log, the summary as plain text.
     traits
-        For each trait ``table`` (OUT.TRAIT.tsv.gz), the table in other formats by their names and,
+        For each trait ``table`` (OUT.TRAIT.tsv.gz), its ``index`` (OUT.TRAIT.tsv.gz.tbi) if it can
+        have one, the table in other formats by their names and,
         where plots are drawn, ``manhattan`` and ``qq`` (OUT.TRAIT.manhattan.png, OUT.TRAIT.qq.png).
     """
 
@@ -40,6 +41,7 @@ def run_files(
     traits: Sequence[str],
     *,
     formats: Iterable[OutFormat] = (),
+    index: bool = False,
     plots: bool = True,
     inputs: Iterable[str] = (),
 ) -> RunFiles:
@@ -60,7 +62,8 @@ def run_files(
             f"The prefix of the result files, {out}, is a folder; give a prefix for the files in "
             f"it, such as {os.path.join(out, 'gwas')}."
         )
-    suffixes = {"table": "tsv.gz"} | {name: EXPORTS[name].suffix for name in formats}
+    suffixes = {"table": "tsv.gz"} | ({"index": "tsv.gz.tbi"} if index else {})
+    suffixes |= {name: EXPORTS[name].suffix for name in formats}
     if plots:
         suffixes |= {"manhattan": "manhattan.png", "qq": "qq.png"}
     stems = _stems(traits)

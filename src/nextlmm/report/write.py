@@ -13,6 +13,7 @@ from nextlmm.output.export import EXPORTS, MISSING, Export
 from nextlmm.output.log import write_log
 from nextlmm.output.names import RunFiles
 from nextlmm.output.publication import Publication
+from nextlmm.output.tabix import Layout, tabix_index
 from nextlmm.output.table import write_plain_table, write_table
 from nextlmm.report.details import provenance
 from nextlmm.report.stages import stage_table
@@ -51,12 +52,28 @@ def publish_tables(
         for trait, frame in tables.items():
             paths = files.traits[trait]
             drawn = artist.submit(_draw, publication, paths, trait, frame, traits[trait])
-            publication.write(paths["table"], partial(write_table, frame, threads=threads))
+            _write_table(publication, paths, frame, threads=threads)
             for name, export in EXPORTS.items():
                 if name in paths:
                     writer = partial(_write_export, export, frame, threads=threads)
                     publication.write(paths[name], writer)
             drawn.result()
+
+
+def _write_table(
+    publication: Publication, paths: Mapping[str, Path], frame: pl.DataFrame, *, threads: int
+) -> None:
+    """Write a result table, and its index where it is to have one."""
+    layouts: list[Layout] = []
+    publication.write(
+        paths["table"],
+        lambda handle: layouts.append(write_table(frame, handle, threads=threads)),
+    )
+    if "index" in paths:
+        chromosome = frame["chromosome"].to_numpy()
+        position = frame["base_pair_location"].to_numpy()
+        index = tabix_index(chromosome, position, layouts[0])
+        publication.write(paths["index"], lambda handle: handle.write(index))
 
 
 def _write_export(export: Export, frame: pl.DataFrame, handle: BinaryIO, *, threads: int) -> None:

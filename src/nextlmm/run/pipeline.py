@@ -28,6 +28,7 @@ from nextlmm.linalg.threads import available_threads
 from nextlmm.output.names import RunFiles, run_files
 from nextlmm.output.provenance import describe_run, hashing
 from nextlmm.output.publication import Publication, check_writable
+from nextlmm.output.tabix import is_indexable
 from nextlmm.progress import Progress, Silent
 from nextlmm.relatedness.grm_files import GivenRelationships, read_relationships
 from nextlmm.report.write import publish_document, publish_tables
@@ -112,10 +113,12 @@ def gwas(
             traits = split_names("trait", options.trait, inputs.traits.columns)
             cohorts = [_align(inputs, options, name) for name in traits or (None,)]
             paths = _input_paths(options, inputs)
+            variants = inputs.source.variants
             files = run_files(
                 options.out,
                 [cohort.trait for cohort in cohorts],
                 formats=options.out_format,
+                index=is_indexable(variants.chromosome, variants.position_bp),
                 plots=options.plots,
                 inputs=paths.values(),
             )

@@ -23,9 +23,9 @@ Profile = Annotated[
 def gwas(options: GwasOptions, *, profile: Profile = False, debug: Debug = False) -> None:
     """Test every variant for association with a trait.
 
-    Writes OUT.TRAIT.tsv.gz (one row per variant), OUT.TRAIT.manhattan.png, OUT.TRAIT.qq.png,
-    OUT.json (everything about the run) and OUT.log. The files appear together when all of them
-    are complete.
+    Writes OUT.TRAIT.tsv.gz (one row per variant) with its index, OUT.TRAIT.manhattan.png,
+    OUT.TRAIT.qq.png, OUT.json (everything about the run) and OUT.log. The files appear together
+    when all of them are complete.
     """
     del debug  # read by the entry point, which handles errors
     # The numerical libraries load in a second: --help and usage errors must not wait for them.
