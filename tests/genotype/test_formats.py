@@ -1,5 +1,6 @@
 """Every format against the genotypes that were written into it, and what damage does."""
 
+import gzip
 import pickle
 import re
 
@@ -365,6 +366,68 @@ def test_zarr__stores_that_are_none(tmp_path, calls):
     path = write_zarr(tmp_path, alleles_of(calls), name="c", without="call_genotype")
     with pytest.raises(FormatError, match="no FORMAT field GT, DS or GP"):
         open_genotypes(path)
+
+
+def write_bimbam(folder, dosages, *, separator=", ", name="m.geno.txt"):
+    table = variant_table(dosages.shape[1])
+    lines = [
+        separator.join([name, "A", "G", *("NA" if np.isnan(d) else f"{d:.4f}" for d in column)])
+        for name, column in zip(table.variant_id, dosages.T, strict=True)
+    ]
+    text = "".join(f"{line}\n" for line in lines).encode()
+    (folder / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    ids = sample_table(len(dosages)).sample_id
+    (folder / "ids.txt").write_text("".join(f"{sample}\n" for sample in ids))
+    places = zip(table.variant_id, table.position_bp, table.chromosome, strict=True)
+    (folder / "where.txt").write_text("".join(f"{v}, {p}, {c}\n" for v, p, c in places))
+    return {"path": folder / name, "kind": "bimbam", "sample": folder / "ids.txt"}
+
+
+@pytest.mark.parametrize(("separator", "name"), [(", ", "m.txt"), ("\t", "m.gz"), (" ", "m")])
+def test_bimbam__dosages_and_calls(tmp_path, dosages, calls, separator, name):
+    given = write_bimbam(tmp_path, dosages, separator=separator, name=name)
+    source = open_genotypes(**given, annotation=tmp_path / "where.txt")
+    np.testing.assert_allclose(everything(source), dosages, rtol=0, atol=6e-5)
+    expected = variant_table(M)
+    for column in ("chromosome", "variant_id", "position_bp", "effect_allele", "other_allele"):
+        np.testing.assert_array_equal(getattr(source.variants, column), getattr(expected, column))
+    assert source.samples.sample_id.tolist() == sample_table(N).sample_id.tolist()
+    source = open_genotypes(**write_bimbam(tmp_path, calls, separator=separator, name=name))
+    assert isinstance(source, PackedSource)
+    assert set(source.variants.chromosome) == {"0"}
+    np.testing.assert_array_equal(everything(source), calls.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("NA", "AA", 1), r"line \d+ \(v\d+\): .*'AA'.* not letters"),
+        (lambda text: text[:-9], r"line 23: .* columns; expected 40"),
+        (lambda text: text.replace("NA", "3.5", 1), "dosage of 3.5 at variant"),
+    ],
+)
+def test_bimbam__lines_that_are_none(tmp_path, dosages, change, message):
+    given = write_bimbam(tmp_path, dosages)
+    given["path"].write_text(change(given["path"].read_text()))
+    with pytest.raises(FormatError, match=message) as caught:
+        open_genotypes(**given)
+    assert_is_one_sentence(str(caught.value))
+
+
+def test_bimbam__files_that_are_needed_or_wrong(tmp_path, dosages):
+    given = write_bimbam(tmp_path, dosages, name="m.gz")
+    with pytest.raises(UsageError, match="by the option sample"):
+        open_genotypes(given["path"], kind="bimbam")
+    (tmp_path / "where.txt").write_text("v0 1 ten\nv1 x 1\n")
+    with pytest.raises(FormatError, match=r"where\.txt, line 2"):
+        open_genotypes(**given, annotation=tmp_path / "where.txt")
+    with pytest.raises(MissingFileError, match=r"nothing does not exist"):
+        open_genotypes(tmp_path / "nothing", kind="bimbam", sample=tmp_path / "ids.txt")
+    given["path"].write_bytes(given["path"].read_bytes()[:-30])
+    with pytest.raises(FormatError, match="cannot be unpacked"):
+        open_genotypes(**given)
+    with pytest.raises(UsageError, match="Option annotation"):
+        open_genotypes(write_bed(tmp_path, np.zeros((2, 2))), annotation="x")
 
 
 BASE = (

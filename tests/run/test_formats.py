@@ -91,7 +91,7 @@ def test_dosages_are_dosages_in_tests_and_in_the_matrix(tmp_path, study, rng, ca
     [
         ({}, "No genotypes were named"),
         ({"bfile": "a", "vcf": "b.vcf"}, "Options bfile and vcf both name genotypes"),
-        ({"pfile": "a", "sample": "b"}, "Option sample names the samples of a BGEN file"),
+        ({"pfile": "a", "sample": "b"}, "Option sample names the samples of a BGEN or BIMBAM file"),
         ({"vcf": "a", "vcf_field": "PL"}, "Option vcf-field is 'PL'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Reading the samples of PLINK 2 (.psam) and Oxford (.sample) files."""
+"""Reading the samples of PLINK 2 (.psam) and Oxford (.sample) files, and of plain lists."""
 
 from pathlib import Path
 
@@ -50,6 +50,24 @@ def read_oxford_sample(path: Path) -> SampleTable:
         )
     has_two = len(lines[0][1]) > 1 and lines[0][1][1].upper() == "ID_2"
     return _table(path, lines[2:], family=0 if has_two else None, sample=1 if has_two else 0)
+
+
+def read_id_pairs(path: Path) -> SampleTable:
+    """The samples of a list, family and sample ID or the sample ID alone on every line.
+
+    A first line that begins with FID or IID, with or without #, is a header.
+
+    Raises
+    ------
+    MissingFileError, FormatError
+        If the file cannot be read, a line is too short, or there is no sample.
+    """
+    lines = [(number, line.split()) for number, line in enumerate(read_lines(path), 1)]
+    rows = [(number, fields) for number, fields in lines if fields]
+    if rows and rows[0][1][0].lstrip("#") in ("FID", "IID"):
+        rows = rows[1:]
+    has_family = bool(rows) and len(rows[0][1]) > 1
+    return _table(path, rows, family=0 if has_family else None, sample=1 if has_family else 0)
 
 
 def _table(

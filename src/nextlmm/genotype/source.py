@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlmm.errors import UsageError
-from nextlmm.genotype import bgen, pgen, vcf, vcf_zarr
+from nextlmm.genotype import bgen, bimbam, pgen, vcf, vcf_zarr
 from nextlmm.genotype.bed import open_bed
 from nextlmm.genotype.counts import GenotypeCounts
 from nextlmm.genotype.held import Collector, TooLargeError
@@ -16,7 +16,7 @@ from nextlmm.genotype.tables import IndexArray, SampleTable, VariantTable
 from nextlmm.genotype.vcf_fields import VcfField
 from nextlmm.progress import Progress, Silent
 
-Kind = Literal["bed", "pgen", "bgen", "vcf", "zarr"]
+Kind = Literal["bed", "pgen", "bgen", "vcf", "zarr", "bimbam"]
 HELD_BYTES = 4 * 2**30
 _READ = 256
 
@@ -69,6 +69,7 @@ def open_genotypes(
     *,
     kind: Kind | None = None,
     sample: str | os.PathLike[str] | None = None,
+    annotation: str | os.PathLike[str] | None = None,
     vcf_field: VcfField = "auto",
     held_bytes: float = HELD_BYTES,
     progress: Progress | None = None,
@@ -79,8 +80,9 @@ def open_genotypes(
     ----------
     path : a .bgen, .vcf, .vcf.gz, .bcf or .pgen file; a .vcz or .zarr store; a .bed, .bim or .fam
         file; or the prefix of PLINK 1 files, or of PLINK 2 files if there are none.
-    kind : its format; told by the end of its name unless given.
-    sample : the .sample file of a .bgen file.
+    kind : its format; told by the end of its name unless given, as "bimbam" must be.
+    sample : the .sample file of a .bgen file, or the list of the samples of BIMBAM genotypes.
+    annotation : where the variants of BIMBAM genotypes are.
     vcf_field : what genotypes of a VCF file or VCF-Zarr store are read from: DS, GP or GT, or the
         first that it has.
     held_bytes : most memory for genotypes.  BGEN and VCF files and VCF-Zarr stores are read into it
@@ -97,10 +99,19 @@ def open_genotypes(
         If the package that reads the format is not installed, or a choice is for another format.
     """
     listener, kind = progress or Silent(), kind or _kind_of(os.fspath(path))
-    if sample is not None and kind != "bgen":
+    if sample is not None and kind not in ("bgen", "bimbam"):
         raise UsageError(
-            f"Option sample names the samples of a BGEN file, but the genotypes are {path}; leave "
-            "it out."
+            f"Option sample names the samples of a BGEN or BIMBAM file, but the genotypes are "
+            f"{path}; leave it out."
+        )
+    if annotation is not None and kind != "bimbam":
+        raise UsageError(
+            f"Option annotation says where the variants of a BIMBAM file are, but the genotypes "
+            f"are {path}; leave it out."
+        )
+    if kind == "bimbam":
+        return bimbam.open_bimbam(
+            path, sample, annotation, held_bytes=held_bytes, progress=listener
         )
     if kind == "bgen":
         return bgen.open_bgen(path, sample, held_bytes=held_bytes, progress=listener)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from nextlmm.run.options import GwasOptions
 
 Choice = TypeVar("Choice", bound=str)
-GENOTYPES = ("bfile", "pfile", "bgen", "vcf", "zarr")
+GENOTYPES = ("bfile", "pfile", "bgen", "vcf", "zarr", "bimbam")
 """The options that name genotypes, of which a run has one."""
 
 
@@ -162,9 +162,9 @@ def check_genotypes(options: "GwasOptions") -> None:
     if len(given) > 1:
         raise UsageError(f"Options {' and '.join(given)} both name genotypes; give one.")
     is_bgen = options.bgen is not None or options.genotypes[0].endswith(".bgen")
-    if options.sample is not None and not is_bgen:
+    if options.sample is not None and not is_bgen and options.bimbam is None:
         raise UsageError(
-            "Option sample names the samples of a BGEN file, but the genotypes are "
+            "Option sample names the samples of a BGEN or BIMBAM file, but the genotypes are "
             f"{options.genotypes[0]}; leave it out."
         )
 

@@ -33,7 +33,7 @@ Test = Literal["wald", "score", "lrt"]
 Method = Literal["reml", "ml", "he"]
 PerVariantH2 = Literal["never", "hits", "always"]
 LocoH2 = Literal["shared", "per-chromosome"]
-Kind = Literal["bed", "pgen", "bgen", "vcf", "zarr"]
+Kind = Literal["bed", "pgen", "bgen", "vcf", "zarr", "bimbam"]
 VcfField = Literal["auto", "DS", "GP", "GT"]
 OutFormat = Literal[
     "regenie", "plink2", "gemma", "fastgwa", "saige", "cojo", "ldsc", "pheweb", "parquet"
@@ -89,9 +89,13 @@ class GwasOptions:
         Genotypes: the common prefix of a PLINK 2 .pgen, .pvar and .psam file.
     bgen
         Genotypes: a BGEN file, of version 1.1 to 1.3.
+    bimbam
+        Genotypes: BIMBAM mean genotypes, whose samples are listed by --sample.
     sample
         Samples of the BGEN file: an Oxford .sample file. Unless given, the one beside it with the
-        same name, or the identifiers within.
+        same name, or the identifiers within. Of the BIMBAM file: a list in its order.
+    annotation
+        Where the variants of the BIMBAM file are: identifier, position, chromosome.
     vcf
         Genotypes: a VCF or BCF file, compressed or not.
     zarr
@@ -213,7 +217,9 @@ class GwasOptions:
     bfile: Annotated[str | None, Parameter(group=_FILES, alias="--bed")] = None
     pfile: Annotated[str | None, Parameter(group=_FILES, alias="--pgen")] = None
     bgen: Annotated[str | None, Parameter(group=_FILES)] = None
+    bimbam: Annotated[str | None, Parameter(group=_FILES)] = None
     sample: Annotated[str | None, Parameter(group=_FILES)] = None
+    annotation: Annotated[str | None, Parameter(group=_FILES)] = None
     vcf: Annotated[str | None, Parameter(group=_FILES, alias="--bcf")] = None
     zarr: Annotated[str | None, Parameter(group=_FILES, alias="--vcz")] = None
     vcf_field: Annotated[VcfField, Parameter(group=_FILES)] = "auto"
@@ -330,13 +336,13 @@ def flag(name: str) -> str:
 
 
 _PATHS = (
-    *("bfile", "pfile", "bgen", "sample", "vcf", "zarr"),
+    *("bfile", "pfile", "bgen", "bimbam", "sample", "annotation", "vcf", "zarr"),
     *("pheno", "out", "covar", "keep", "remove", "extract", "exclude"),
     *("grm", "grm_id", "grm_extract", "order", "relatives"),
 )
 _KINDS: dict[str, Kind | None] = {
     **{"bfile": None, "pfile": "pgen", "bgen": "bgen"},
-    **{"vcf": "vcf", "zarr": "zarr"},
+    **{"vcf": "vcf", "zarr": "zarr", "bimbam": "bimbam"},
 }
 
 

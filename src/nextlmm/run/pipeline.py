@@ -195,6 +195,7 @@ def _open(options: GwasOptions, listener: Progress) -> GenotypeSource:
         path,
         kind=kind,
         sample=options.sample,
+        annotation=options.annotation,
         vcf_field=options.vcf_field,
         held_bytes=allowed_bytes(options.memory),
         progress=listener,

@@ -1,0 +1,139 @@
+"""BIMBAM mean genotypes, as GEMMA reads them: text, one variant a line.
+
+A line has the identifier, the counted allele, the other allele, and a dosage for each sample;
+commas and white space separate.  Neither samples nor positions are in the file: the samples come
+from a list, the positions from an annotation file (identifier, position, chromosome), without which
+the chromosome is "0", unknown.
+"""
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlmm.errors import FormatError, UsageError
+from nextlmm.genotype.array import ArraySource
+from nextlmm.genotype.held import Collector, PackedSource
+from nextlmm.genotype.sample_tables import read_id_pairs
+from nextlmm.genotype.textfile import missing_file, read_lines
+from nextlmm.genotype.variant_rows import VariantRows
+from nextlmm.progress import Progress
+
+_MISSING = frozenset({"NA", "na", "nan", "NaN", "."})
+_UNKNOWN = ("0", 0)
+_GZIP_MAGIC = b"\x1f\x8b"
+_COLUMNS = 3  # before the dosages
+
+
+def open_bimbam(
+    path: str | os.PathLike[str],
+    sample: str | os.PathLike[str] | None,
+    annotation: str | os.PathLike[str] | None,
+    *,
+    held_bytes: float,
+    progress: Progress,
+) -> PackedSource | ArraySource:
+    """Read a file of mean genotypes into memory.
+
+    Parameters
+    ----------
+    path : of the file, plain or gzip-compressed.
+    sample : list of its samples in their order, FID and IID or IID alone.
+    annotation : where its variants are; None if that is not known.
+    held_bytes : most memory that the genotypes may take.
+    progress : told of the variants done.
+
+    Raises
+    ------
+    UsageError
+        If there is no list of samples.
+    MissingFileError, FormatError
+        If a file is missing or damaged, or a line is not what it should be.
+
+    Cost: parsing the whole file on one core, some 10 M genotypes a second.
+    """
+    file = Path(path)
+    if sample is None:
+        raise UsageError(
+            f"{file} does not say whose genotypes it holds; list its samples, in their order, by "
+            "the option sample."
+        )
+    samples = read_id_pairs(Path(sample))
+    places = {} if annotation is None else _read_annotation(Path(annotation))
+    collector = Collector(str(file), len(samples), held_bytes)
+    rows = VariantRows(collector)
+    progress.start("Reading genotypes", 0)
+    for number, cells in _lines(file):
+        dosage = _dosages(file, number, cells, len(samples), str(sample))
+        chromosome, position = places.get(cells[0], _UNKNOWN)
+        rows.add(chromosome, cells[0], position, cells[1], cells[2], dosage)
+    progress.finish()
+    files = {"bimbam": str(file), "sample": str(sample)}
+    if annotation is not None:
+        files["annotation"] = str(annotation)
+    return collector.source(samples, rows.table(), files)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each line that is not blank, and its number."""
+    number = 0
+    try:
+        with path.open("rb") as content:
+            is_packed = content.read(2) == _GZIP_MAGIC
+        with gzip.open(path, "rt") if is_packed else path.open("rt") as lines:
+            for number, line in enumerate(lines, 1):
+                if cells := line.replace(",", " ").split():
+                    yield number, cells
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FormatError(
+            f"{path} cannot be unpacked after line {number:,} ({error}); it is probably truncated: "
+            "copy it again"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise FormatError(
+            f"{path} is not text after line {number:,}; expected lines of an identifier, two "
+            "alleles and dosages: check that the right file is named"
+        ) from error
+    except OSError as error:
+        raise missing_file(path, error) from error
+
+
+def _dosages(path: Path, number: int, cells: list[str], n: int, listed: str) -> NDArray[np.float32]:
+    """The dosages of a line, (n,), NaN where missing."""
+    if len(cells) != _COLUMNS + n:
+        raise FormatError(
+            f"{path}, line {number}: {len(cells)} columns; expected {_COLUMNS + n:,}, an "
+            f"identifier, two alleles and a dosage for each of the {n:,} samples of {listed}: take "
+            "both files from the same place"
+        )
+    try:
+        return np.array(cells[_COLUMNS:], dtype=np.float32)
+    except ValueError:
+        texts = ["nan" if text in _MISSING else text for text in cells[_COLUMNS:]]
+    try:
+        return np.array(texts, dtype=np.float32)
+    except ValueError as error:
+        raise FormatError(
+            f"{path}, line {number} ({cells[0]}): {error}; expected dosages of 0 to 2, or NA: "
+            "write mean genotypes, not letters"
+        ) from error
+
+
+def _read_annotation(path: Path) -> dict[str, tuple[str, int]]:
+    """Chromosome and position of each identifier."""
+    places: dict[str, tuple[str, int]] = {}
+    for number, line in enumerate(read_lines(path), 1):
+        cells = line.replace(",", " ").split()
+        if not cells:
+            continue
+        if len(cells) < _COLUMNS or not cells[1].lstrip("-").isdecimal():
+            raise FormatError(
+                f"{path}, line {number}: {' '.join(cells[:4])!r}; expected an identifier, a "
+                "position in base pairs and a chromosome: correct the line"
+            )
+        places[cells[0]] = cells[2], int(cells[1])
+    return places
