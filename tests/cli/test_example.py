@@ -36,6 +36,7 @@ def test_it_ends_with_every_file(finished: tuple[Path, str]) -> None:
         "result.height.manhattan.png",
         "result.height.qq.png",
         "result.height.tsv.gz",
+        "result.height.tsv.gz.tbi",
         "result.json",
         "result.log",
         "traits.txt",

@@ -208,6 +208,6 @@ def test_align__categorical_covariates(formats, genotyped, traits, name, columns
     covariates = read_sample_table(formats / "odd" / "covar_categorical.txt")
     cohort = align(genotyped, traits, "y1", covariates=covariates, covariate_names=[name])
     (found,) = cohort.categories
-    assert len(found.others) == columns
+    assert list(found.columns) == columns
     assert cohort.covariate_names == ("intercept", *found.columns)
     assert set(np.unique(cohort.covariates[:, 1:])) == {0.0, 1.0}
