@@ -202,7 +202,7 @@ def test_align__reference_data_sets(shared_data, folder, trait):
 
 
 @pytest.mark.parametrize(
-    ("name", "columns"), [("sex", ["sex=F"]), ("site", ["site=s2", "site=s3"])]
+    ("name", "columns"), [("sex", ["sex=M"]), ("site", ["site=s2", "site=s3"])]
 )
 def test_align__categorical_covariates(formats, genotyped, traits, name, columns):
     covariates = read_sample_table(formats / "odd" / "covar_categorical.txt")
