@@ -125,32 +125,17 @@ def write_vcf(folder: Path, records, n, name="v.vcf", *, fields=("GT",)):
 def call_records(dosages):
     """Records of the calls (n, m)."""
     texts = {0.0: "0/0", 1.0: "0/1", 2.0: "1|1"}
-    return [
-        (
-            str(1 + j // 3),
-            max(10 * j, 1),
-            f"v{j}",
-            "G",
-            "A",
-            "GT",
-            [texts.get(value, "./.") for value in column],
-        )
-        for j, column in enumerate(dosages.T.tolist())
-    ]
+    return _records(dosages, "GT", lambda value: texts.get(value, "./."))
 
 
 def dosage_records(dosages):
     """Records of DS alone."""
+    return _records(dosages, "DS", lambda value: "." if np.isnan(value) else f"{value:.6f}")
+
+
+def _records(dosages, form, text_of):
     return [
-        (
-            str(1 + j // 3),
-            max(10 * j, 1),
-            f"v{j}",
-            "G",
-            "A",
-            "DS",
-            ["." if np.isnan(value) else f"{value:.6f}" for value in column],
-        )
+        (str(1 + j // 3), max(10 * j, 1), f"v{j}", "G", "A", form, [text_of(d) for d in column])
         for j, column in enumerate(dosages.T.tolist())
     ]
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlmm.errors import OutputError
+from nextlmm.genotype.packed import pack_codes
 from nextlmm.genotype.tables import SampleTable, VariantTable
 
 BED_MAGIC = b"\x6c\x1b\x01"
@@ -45,10 +46,7 @@ def _pack(dosages: NDArray[np.generic], first_variant: int) -> NDArray[np.uint8]
     # Bits beyond the last sample are zero, as PLINK leaves them.
     codes = np.zeros((n_variants, -(-n_samples // 4) * 4), dtype=np.uint8)
     codes[:, :n_samples] = _CODE_OF_COPIES[calls.T]
-    packed = codes[:, ::4].copy()
-    for place in range(1, 4):
-        packed |= codes[:, place::4] << np.uint8(2 * place)
-    return packed
+    return pack_codes(codes)
 
 
 def write_plink(

@@ -16,8 +16,8 @@ from nextlmm.errors import AlignmentError, FormatError
 from nextlmm.genotype.array import ArraySource
 from nextlmm.genotype.held import Collector, PackedSource
 from nextlmm.genotype.packages import reader_package
-from nextlmm.genotype.sample_tables import NO_FAMILY, read_oxford_sample
-from nextlmm.genotype.tables import SampleTable, string_array
+from nextlmm.genotype.sample_tables import read_oxford_sample, without_families
+from nextlmm.genotype.tables import SampleTable
 from nextlmm.genotype.textfile import missing_file
 from nextlmm.genotype.variant_rows import VariantRows
 from nextlmm.progress import Progress
@@ -185,8 +185,7 @@ def _samples(
                 f"{path} holds no sample IDs and there is no {beside.name} beside it; expected one "
                 "of the two: name the .sample file (--sample)"
             )
-        ids = string_array(str(name) for name in embedded)
-        return SampleTable(string_array([NO_FAMILY] * n), ids, str(path)), None
+        return without_families(map(str, embedded), path), None
     table = read_oxford_sample(listed)
     if len(table) != n:
         raise AlignmentError(

@@ -19,13 +19,12 @@ from nextlmm.errors import FormatError, UsageError
 from nextlmm.genotype.array import ArraySource
 from nextlmm.genotype.held import Collector, PackedSource
 from nextlmm.genotype.sample_tables import read_id_pairs
-from nextlmm.genotype.textfile import missing_file, read_lines
+from nextlmm.genotype.textfile import GZIP_MAGIC, missing_file, read_lines
 from nextlmm.genotype.variant_rows import VariantRows
 from nextlmm.progress import Progress
 
 _MISSING = frozenset({"NA", "na", "nan", "NaN", "."})
 _UNKNOWN = ("0", 0)
-_GZIP_MAGIC = b"\x1f\x8b"
 _COLUMNS = 3  # before the dosages
 
 
@@ -83,8 +82,9 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     number = 0
     try:
         with path.open("rb") as content:
-            is_packed = content.read(2) == _GZIP_MAGIC
-        with gzip.open(path, "rt") if is_packed else path.open("rt") as lines:
+            is_packed = content.read(2) == GZIP_MAGIC
+        opener = gzip.open if is_packed else open
+        with opener(path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 if cells := line.replace(",", " ").split():
                     yield number, cells

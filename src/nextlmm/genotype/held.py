@@ -116,8 +116,8 @@ class Collector:
     ) -> "PackedSource | ArraySource":
         """All that was taken, with its axes."""
         if self._is_packed:
-            rows = np.vstack(self._blocks) if self._blocks else np.empty((0, -(-self._n // 4)))
-            packed = PackedGenotypes(rows.astype(np.uint8, copy=False), self._n)
+            none = np.empty((0, -(-self._n // 4)), np.uint8)
+            packed = PackedGenotypes(np.vstack([none, *self._blocks]), self._n)
             return PackedSource(self._path, samples, variants, packed, files)
         values = np.vstack(self._blocks).T
         values.setflags(write=False)

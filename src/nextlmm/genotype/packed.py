@@ -103,10 +103,7 @@ def packed_calls(dosages: NDArray[np.floating]) -> PackedArray | None:
     codes = np.zeros((n_variants, -(-n // 4) * 4), dtype=np.uint8)
     codes[:, :n] = _CODE_OF_COPIES[calls]
     codes[:, :n][is_missing] = _MISSING
-    packed = codes[:, ::4].copy()
-    for place in range(1, 4):
-        packed |= codes[:, place::4] << np.uint8(2 * place)
-    return packed
+    return pack_codes(codes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +240,7 @@ class PackedGenotypes:
             chosen[samples] = True
             if np.count_nonzero(chosen) != len(samples):
                 raise ValueError("genotypes can be counted over distinct samples only")
-        ignored = _pack(np.where(chosen, 0, _NO_COPY).astype(np.uint8)[None])
+        ignored = pack_codes(np.where(chosen, 0, _NO_COPY).astype(np.uint8)[None])
         return ignored.reshape(-1)
 
     def _rows(self, variants: IndexArray | slice) -> PackedArray:
@@ -293,10 +290,10 @@ def _repacked(packed: PackedArray, samples: IndexArray) -> PackedArray:
     codes = np.full((len(packed), -(-len(samples) // 4) * 4), _NO_COPY, dtype=np.uint8)
     every = _CODES_OF_BYTE.take(packed, mode="clip").view(np.uint8)
     codes[:, : len(samples)] = every.take(samples, axis=1, mode="clip")
-    return _pack(codes)
+    return pack_codes(codes)
 
 
-def _pack(codes: NDArray[np.uint8]) -> PackedArray:
+def pack_codes(codes: NDArray[np.uint8]) -> PackedArray:
     """Four two-bit codes to a byte, (b, 4 w) to (b, w)."""
     packed: PackedArray = codes[:, 0::4].copy()
     for place in (1, 2, 3):

@@ -20,7 +20,7 @@ from nextlmm.genotype.packages import reader_package
 from nextlmm.genotype.plink_tables import read_bim, read_fam
 from nextlmm.genotype.sample_tables import read_psam
 from nextlmm.genotype.tables import IndexArray, SampleTable, VariantTable, string_array
-from nextlmm.genotype.textfile import missing_file
+from nextlmm.genotype.textfile import check_readable
 
 EXTENSION = ".pgen"
 _VARIANT_TABLES = (".pvar", ".pvar.zst", ".bim")
@@ -98,7 +98,7 @@ def open_pgen(path: str | os.PathLike[str]) -> PgenSource:
     """
     prefix = os.fspath(path).removesuffix(EXTENSION)
     pgen = Path(prefix + EXTENSION)
-    _check_readable(pgen)
+    check_readable(pgen)
     library = reader_package("pgenlib", extra="pgen", of="PLINK 2 .pgen files")
     table, listed = _beside(prefix, _VARIANT_TABLES), _beside(prefix, _SAMPLE_TABLES)
     samples = read_fam(listed) if listed.suffix == ".fam" else read_psam(listed)
@@ -115,19 +115,11 @@ def open_pgen(path: str | os.PathLike[str]) -> PgenSource:
     return PgenSource(str(pgen), samples, variants, record.astype(np.uint32), allele, files, reader)
 
 
-def _check_readable(path: Path) -> None:
-    try:
-        with path.open("rb"):
-            return
-    except OSError as error:
-        raise missing_file(path, error) from error
-
-
 def _beside(prefix: str, extensions: tuple[str, ...]) -> Path:
     """The first of some files that is there, or else the first, of which the reader complains."""
     paths = [Path(prefix + extension) for extension in extensions]
     found = next((path for path in paths if path.is_file()), paths[0])
-    _check_readable(found)
+    check_readable(found)
     return found
 
 

@@ -1,5 +1,6 @@
 """Reading the samples of PLINK 2 (.psam) and Oxford (.sample) files, and of plain lists."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from nextlmm.errors import FormatError
@@ -7,7 +8,13 @@ from nextlmm.genotype.plink_tables import read_fam
 from nextlmm.genotype.tables import SampleTable, string_array
 from nextlmm.genotype.textfile import read_lines
 
-NO_FAMILY = "0"
+_NO_FAMILY = "0"
+
+
+def without_families(ids: Iterable[str], path: Path) -> SampleTable:
+    """Samples of a file that has one identifier for each."""
+    sample_id = string_array(ids)
+    return SampleTable(string_array([_NO_FAMILY] * len(sample_id)), sample_id, str(path))
 
 
 def read_psam(path: Path) -> SampleTable:
@@ -85,9 +92,8 @@ def _table(
             f"{path} lists no samples; expected one line per genotyped sample: check that the file "
             "was written completely"
         )
-    ids = string_array(fields[sample] for _, fields in rows)
+    ids = [fields[sample] for _, fields in rows]
     if family is None:
-        families = string_array([NO_FAMILY] * len(rows))
-    else:
-        families = string_array(fields[family] for _, fields in rows)
-    return SampleTable(families, ids, str(path))
+        return without_families(ids, path)
+    families = string_array(fields[family] for _, fields in rows)
+    return SampleTable(families, string_array(ids), str(path))

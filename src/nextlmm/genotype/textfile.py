@@ -9,7 +9,10 @@ from pathlib import Path
 
 from nextlmm.errors import FormatError, MissingFileError
 
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
+BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+"""The empty block that ends a file which bgzip wrote."""
+
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -28,7 +31,7 @@ def read_bytes(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise missing_file(path, error) from error
-    if not content.startswith(_GZIP_MAGIC):
+    if not content.startswith(GZIP_MAGIC):
         return content
     try:
         return gzip.decompress(content)
@@ -37,6 +40,15 @@ def read_bytes(path: Path) -> bytes:
             f"{path} is gzip-compressed but cannot be unpacked after {len(content):,} bytes "
             f"({error}); it is probably truncated: copy or download it again"
         ) from error
+
+
+def check_readable(path: Path) -> None:
+    """Raise a MissingFileError if a file is not there, is a folder, or may not be read."""
+    try:
+        with path.open("rb"):
+            return
+    except OSError as error:
+        raise missing_file(path, error) from error
 
 
 def missing_file(path: Path, error: OSError) -> MissingFileError:

@@ -16,9 +16,8 @@ from nextlmm.errors import FormatError
 from nextlmm.genotype.array import ArraySource
 from nextlmm.genotype.held import Collector, PackedSource
 from nextlmm.genotype.packages import reader_package
-from nextlmm.genotype.sample_tables import NO_FAMILY
-from nextlmm.genotype.tables import SampleTable, string_array
-from nextlmm.genotype.textfile import missing_file
+from nextlmm.genotype.sample_tables import without_families
+from nextlmm.genotype.textfile import BGZF_END, GZIP_MAGIC, missing_file
 from nextlmm.genotype.variant_rows import VariantRows
 from nextlmm.genotype.vcf_fields import (
     VcfField,
@@ -31,9 +30,7 @@ from nextlmm.genotype.vcf_fields import (
 from nextlmm.progress import Progress
 
 EXTENSIONS = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
-_GZIP_MAGIC = b"\x1f\x8b"
 _BLOCKED = b"BC\x02\x00"  # of the first block of a file that bgzip wrote
-_LAST_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
 def open_vcf(
@@ -72,21 +69,20 @@ def open_vcf(
             f"{file} cannot be read as VCF or BCF ({' '.join(str(error).split())}); expected "
             "##fileformat=VCF in its first line: check that the right file is named"
         ) from error
-    ids = string_array(reader.samples)
-    if not len(ids):
+    samples = without_families(reader.samples, file)
+    if not len(samples):
         raise FormatError(
             f"{file} has no samples: its #CHROM line ends before the first; expected genotypes and "
             "not sites alone: name the file that has them"
         )
     chosen = chosen_field(str(file), _described(reader), field)
-    samples = SampleTable(string_array([NO_FAMILY] * len(ids)), ids, str(file))
-    collector = Collector(str(file), len(ids), held_bytes)
+    collector = Collector(str(file), len(samples), held_bytes)
     rows = VariantRows(collector)
     progress.start("Reading genotypes", 0)
     for variant in _variants(file, reader):
-        for number, allele in enumerate(variant.ALT or ["."], start=1):
-            dosage = _copies(file, variant, number, chosen, len(ids))
-            name = variant.ID or "."
+        name, alleles = variant.ID or ".", variant.ALT or ["."]
+        copies = _copies(file, variant, len(alleles), chosen, len(samples))
+        for allele, dosage in zip(alleles, copies, strict=True):
             rows.add(variant.CHROM, name, variant.POS, allele, variant.REF, dosage)
     progress.finish()
     return collector.source(samples, rows.table(), {"vcf": str(file)})
@@ -98,7 +94,7 @@ def _check_end(path: Path) -> None:
         with path.open("rb") as content:
             head = content.read(18)
             size = content.seek(0, os.SEEK_END)
-            content.seek(max(0, size - len(_LAST_BLOCK)))
+            content.seek(max(0, size - len(BGZF_END)))
             tail = content.read()
     except OSError as error:
         raise missing_file(path, error) from error
@@ -107,13 +103,13 @@ def _check_end(path: Path) -> None:
             f"{path} is empty (0 bytes); expected VCF or BCF: the program that wrote it failed or "
             "the copy did; make or copy it again"
         )
-    is_blocked = head.startswith(_GZIP_MAGIC) and head[12:16] == _BLOCKED
-    if is_blocked and tail != _LAST_BLOCK:
+    is_blocked = head.startswith(GZIP_MAGIC) and head[12:16] == _BLOCKED
+    if is_blocked and tail != BGZF_END:
         raise FormatError(
             f"{path} does not end with the empty block that bgzip writes last; it is truncated: "
             "copy it again"
         )
-    if not head.startswith(_GZIP_MAGIC) and not head.startswith(b"BCF") and tail[-1:] != b"\n":
+    if not head.startswith(GZIP_MAGIC) and not head.startswith(b"BCF") and tail[-1:] != b"\n":
         raise FormatError(
             f"{path} does not end with a line end; its last line may be cut short: copy it again, "
             "or add the line end"
@@ -132,8 +128,6 @@ def _variants(path: Path, reader: Any) -> Iterator[Any]:
         for variant in reader:
             number += 1
             yield variant
-    except FormatError:
-        raise
     except Exception as error:  # the library raises bare ones
         raise FormatError(
             f"{path}: variant {number + 1:,} cannot be read ({' '.join(str(error).split())}); the "
@@ -141,19 +135,21 @@ def _variants(path: Path, reader: Any) -> Iterator[Any]:
         ) from error
 
 
-def _copies(path: Path, variant: Any, allele: int, field: str, n: int) -> NDArray[np.float32]:
-    """Copies of an alternative allele, (n,), NaN where missing."""
-    calls = no_calls(n)
+def _copies(
+    path: Path, variant: Any, n_alternatives: int, field: str, n: int
+) -> list[NDArray[np.float32]]:
+    """Copies of each alternative allele, (n,), NaN where missing."""
+    calls, numbers = no_calls(n), range(1, n_alternatives + 1)
     if "GT" in variant.FORMAT:
         calls = np.asarray(variant.genotype.array())[:, :-1]
     values = variant.format(field) if field != "GT" else None
     if values is None:
-        return copies_of_calls(calls, allele)
+        return [copies_of_calls(calls, k) for k in numbers]
     if field == "GP":
-        return copies_of_probabilities(values, calls, allele, 1 + len(variant.ALT))
-    if values.shape[1] < len(variant.ALT):
+        return [copies_of_probabilities(values, calls, k, 1 + len(variant.ALT)) for k in numbers]
+    if values.shape[1] < n_alternatives:
         raise FormatError(
             f"{path}: {variant.CHROM}:{variant.POS} has {values.shape[1]} value(s) of DS and "
             f"{len(variant.ALT)} alternative alleles; expected one for each: write the file anew"
         )
-    return copies_of_dosages(values, calls, allele)
+    return [copies_of_dosages(values, calls, k) for k in numbers]

@@ -15,8 +15,8 @@ from nextlmm.errors import FormatError, MissingFileError
 from nextlmm.genotype.array import ArraySource
 from nextlmm.genotype.held import Collector, PackedSource
 from nextlmm.genotype.packages import reader_package
-from nextlmm.genotype.sample_tables import NO_FAMILY
-from nextlmm.genotype.tables import SampleTable, StringArray, VariantTable, string_array
+from nextlmm.genotype.sample_tables import without_families
+from nextlmm.genotype.tables import StringArray, VariantTable, string_array
 from nextlmm.genotype.vcf_fields import (
     VcfField,
     chosen_field,
@@ -29,7 +29,7 @@ from nextlmm.progress import Progress
 
 EXTENSIONS = (".vcz", ".zarr", ".vcz.zip", ".zarr.zip")
 _ARRAYS = {"DS": "call_DS", "GP": "call_GP", "GT": "call_genotype"}
-_NEEDED = (*("sample_id", "contig_id", "variant_contig", "variant_position", "variant_allele"),)
+_NEEDED = ("sample_id", "contig_id", "variant_contig", "variant_position", "variant_allele")
 _DIPLOID = 2
 
 
@@ -62,14 +62,14 @@ def open_vcf_zarr(
     there = [name for name, array in _ARRAYS.items() if array in store]
     chosen = chosen_field(str(path), there, field)
     calls, n_variants = store[_ARRAYS[chosen]], int(store["variant_position"].shape[0])
-    ids = _texts(store["sample_id"])
-    if calls.shape[:2] != (n_variants, len(ids)):
+    samples = without_families(_texts(store["sample_id"]), Path(path))
+    if calls.shape[:2] != (n_variants, len(samples)):
         raise FormatError(
             f"{path}: {_ARRAYS[chosen]} has shape {calls.shape}; expected {n_variants:,} variants "
-            f"and {len(ids):,} samples, as the other arrays have: write the store anew"
+            f"and {len(samples):,} samples, as the other arrays have: write the store anew"
         )
     record, allele, variants = _variants(store)
-    collector = Collector(str(path), len(ids), held_bytes)
+    collector = Collector(str(path), len(samples), held_bytes)
     progress.start("Reading genotypes", n_variants)
     step = int(calls.chunks[0])
     for start in range(0, n_variants, step):
@@ -79,7 +79,6 @@ def open_vcf_zarr(
         collector.add(block)
         progress.advance(stop - start)
     progress.finish()
-    samples = SampleTable(string_array([NO_FAMILY] * len(ids)), ids, str(path))
     return collector.source(samples, variants, {})
 
 

@@ -22,7 +22,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from nextlmm.cohort.table import SampleColumns, read_sample_list
 from nextlmm.errors import FormatError, UsageError
-from nextlmm.genotype.textfile import missing_file, read_bytes
+from nextlmm.genotype.textfile import check_readable, read_bytes
 
 FloatArray = NDArray[np.float64]
 
@@ -76,13 +76,13 @@ def read_relationships(
     found = next((name + end for end in _READERS if os.path.isfile(name + end)), name)
     end = next((end for end in _READERS if found.endswith(end)), None)
     if end is None:
-        _check_there(Path(found))
+        check_readable(Path(found))
         raise FormatError(
             f"{found} is of no known format of relationship matrices; expected a name that ends "
             f"with {', '.join(_READERS)}: rename it, or give the prefix of such a file"
         )
     file = Path(found)
-    _check_there(file)
+    check_readable(file)
     listed = _list_of(file, end, ids)
     samples = read_sample_list(listed)
     values = _READERS[end](file, len(samples), listed)
@@ -103,14 +103,6 @@ def _list_of(file: Path, end: str, ids: str | os.PathLike[str] | None) -> Path:
             "one of another program; list them by the option grm-id."
         )
     return found
-
-
-def _check_there(file: Path) -> None:
-    try:
-        with file.open("rb"):
-            return
-    except OSError as error:
-        raise missing_file(file, error) from error
 
 
 def _check_matrix(file: Path, values: FloatArray) -> None:
