@@ -22,7 +22,6 @@ from nextlmm.genotype.textfile import missing_file
 from nextlmm.genotype.variant_rows import VariantRows
 from nextlmm.progress import Progress
 
-EXTENSION = ".bgen"
 _MAGIC = (b"bgen", b"\0\0\0\0")
 _DIPLOID = 2
 

@@ -22,7 +22,7 @@ from nextlmm.genotype.sample_tables import read_psam
 from nextlmm.genotype.tables import IndexArray, SampleTable, VariantTable, string_array
 from nextlmm.genotype.textfile import check_readable
 
-EXTENSION = ".pgen"
+_EXTENSION = ".pgen"
 _VARIANT_TABLES = (".pvar", ".pvar.zst", ".bim")
 _SAMPLE_TABLES = (".psam", ".fam")
 _MISSING = -9.0
@@ -96,8 +96,8 @@ def open_pgen(path: str | os.PathLike[str]) -> PgenSource:
 
     Cost: reads the two tables; the .pgen file stays open until the source is forgotten.
     """
-    prefix = os.fspath(path).removesuffix(EXTENSION)
-    pgen = Path(prefix + EXTENSION)
+    prefix = os.fspath(path).removesuffix(_EXTENSION)
+    pgen = Path(prefix + _EXTENSION)
     check_readable(pgen)
     library = reader_package("pgenlib", extra="pgen", of="PLINK 2 .pgen files")
     table, listed = _beside(prefix, _VARIANT_TABLES), _beside(prefix, _SAMPLE_TABLES)

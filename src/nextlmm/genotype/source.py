@@ -2,21 +2,19 @@
 
 import os
 from collections.abc import Mapping
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlmm.errors import UsageError
 from nextlmm.genotype import bgen, bimbam, pgen, vcf, vcf_zarr
 from nextlmm.genotype.bed import open_bed
 from nextlmm.genotype.counts import GenotypeCounts
 from nextlmm.genotype.held import Collector, TooLargeError
+from nextlmm.genotype.kinds import Kind, VcfField, check_companions, kind_of
 from nextlmm.genotype.tables import IndexArray, SampleTable, VariantTable
-from nextlmm.genotype.vcf_fields import VcfField
 from nextlmm.progress import Progress, Silent
 
-Kind = Literal["bed", "pgen", "bgen", "vcf", "zarr", "bimbam"]
 HELD_BYTES = 4 * 2**30
 _READ = 256
 
@@ -98,17 +96,9 @@ def open_genotypes(
     UsageError
         If the package that reads the format is not installed, or a choice is for another format.
     """
-    listener, kind = progress or Silent(), kind or _kind_of(os.fspath(path))
-    if sample is not None and kind not in ("bgen", "bimbam"):
-        raise UsageError(
-            f"Option sample names the samples of a BGEN or BIMBAM file, but the genotypes are "
-            f"{path}; leave it out."
-        )
-    if annotation is not None and kind != "bimbam":
-        raise UsageError(
-            f"Option annotation says where the variants of a BIMBAM file are, but the genotypes "
-            f"are {path}; leave it out."
-        )
+    name, listener = os.fspath(path), progress or Silent()
+    kind = kind or kind_of(name)
+    check_companions(name, kind, sample=sample is not None, annotation=annotation is not None)
     if kind == "bimbam":
         return bimbam.open_bimbam(
             path, sample, annotation, held_bytes=held_bytes, progress=listener
@@ -124,18 +114,6 @@ def open_genotypes(
     if kind == "pgen":
         return _held(pgen.open_pgen(path), held_bytes, listener)
     return open_bed(path)
-
-
-def _kind_of(name: str) -> Kind:
-    """The format by the end of a name, or by the files of which it is the prefix."""
-    if name.endswith(bgen.EXTENSION):
-        return "bgen"
-    if name.endswith(vcf.EXTENSIONS):
-        return "vcf"
-    if name.rstrip("/").endswith(vcf_zarr.EXTENSIONS):
-        return "zarr"
-    is_prefix_of_pgen = not os.path.isfile(name + ".bed") and os.path.isfile(name + pgen.EXTENSION)
-    return "pgen" if name.endswith(pgen.EXTENSION) or is_prefix_of_pgen else "bed"
 
 
 def _held(source: pgen.PgenSource, held_bytes: float, progress: Progress) -> GenotypeSource:

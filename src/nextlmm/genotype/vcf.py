@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from nextlmm.errors import FormatError
 from nextlmm.genotype.array import ArraySource
 from nextlmm.genotype.held import Collector, PackedSource
+from nextlmm.genotype.kinds import VcfField
 from nextlmm.genotype.packages import reader_package
 from nextlmm.genotype.sample_tables import without_families
 from nextlmm.genotype.textfile import BGZF_END, GZIP_MAGIC, missing_file
 from nextlmm.genotype.variant_rows import VariantRows
 from nextlmm.genotype.vcf_fields import (
-    VcfField,
     chosen_field,
     copies_of_calls,
     copies_of_dosages,
@@ -29,7 +29,6 @@ from nextlmm.genotype.vcf_fields import (
 )
 from nextlmm.progress import Progress
 
-EXTENSIONS = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
 _BLOCKED = b"BC\x02\x00"  # of the first block of a file that bgzip wrote
 
 

@@ -5,15 +5,15 @@ fewer alleles than others.
 """
 
 from collections.abc import Collection
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextlmm.errors import FormatError
 from nextlmm.genotype.bgen import copies_of_allele
+from nextlmm.genotype.kinds import VcfField
 
-VcfField = Literal["auto", "DS", "GP", "GT"]
 _PREFERRED = ("DS", "GP", "GT")
 _NO_ALLELE, _NO_SECOND = -1, -2
 _DIPLOID = 2

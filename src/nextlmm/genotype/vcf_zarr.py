@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from nextlmm.errors import FormatError, MissingFileError
 from nextlmm.genotype.array import ArraySource
 from nextlmm.genotype.held import Collector, PackedSource
+from nextlmm.genotype.kinds import VcfField
 from nextlmm.genotype.packages import reader_package
 from nextlmm.genotype.sample_tables import without_families
 from nextlmm.genotype.tables import StringArray, VariantTable, string_array
 from nextlmm.genotype.vcf_fields import (
-    VcfField,
     chosen_field,
     copies_of_calls,
     copies_of_dosages,
@@ -27,7 +27,6 @@ from nextlmm.genotype.vcf_fields import (
 )
 from nextlmm.progress import Progress
 
-EXTENSIONS = (".vcz", ".zarr", ".vcz.zip", ".zarr.zip")
 _ARRAYS = {"DS": "call_DS", "GP": "call_GP", "GT": "call_genotype"}
 _NEEDED = ("sample_id", "contig_id", "variant_contig", "variant_position", "variant_allele")
 _DIPLOID = 2

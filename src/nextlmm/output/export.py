@@ -7,15 +7,14 @@ that one below the range of a double is 3.2e-512 and never 0.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-OutFormat = Literal[
-    "regenie", "plink2", "gemma", "fastgwa", "saige", "cojo", "ldsc", "pheweb", "parquet"
-]
+from nextlmm.output.formats import OutFormat
+
 MISSING = "NA"
 _DIGITS = 6
 _PLAIN = -5  # powers of ten above this are written out
@@ -64,19 +63,12 @@ def p_values(neg_log_10: NDArray[np.floating[Any]]) -> list[str | None]:
     ]
 
 
-def _of(name: str) -> pl.Expr:
-    return pl.col(name)
-
-
-def _text(value: str) -> pl.Expr:
-    return pl.lit(value)
-
-
-_CHROMOSOME, _POSITION, _ID = _of("chromosome"), _of("base_pair_location"), _of("variant_id")
-_EFFECT, _OTHER = _of("effect_allele"), _of("other_allele")
-_FREQUENCY, _N = _of("effect_allele_frequency"), _of("n")
-_BETA, _ERROR, _P = _of("beta"), _of("standard_error"), _of("p")
-_STATISTIC, _LOG_P, _STATUS = _of("statistic"), _of("neg_log_10_p_value"), _of("status")
+_CHROMOSOME, _POSITION = pl.col("chromosome"), pl.col("base_pair_location")
+_ID = pl.col("variant_id")
+_EFFECT, _OTHER = pl.col("effect_allele"), pl.col("other_allele")
+_FREQUENCY, _N = pl.col("effect_allele_frequency"), pl.col("n")
+_BETA, _ERROR, _P = pl.col("beta"), pl.col("standard_error"), pl.col("p")
+_STATISTIC, _LOG_P, _STATUS = pl.col("statistic"), pl.col("neg_log_10_p_value"), pl.col("status")
 _T = _BETA / _ERROR
 _OK = _STATUS == "ok"
 
@@ -92,12 +84,12 @@ EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
                 "ALLELE1": _EFFECT,
                 "A1FREQ": _FREQUENCY,
                 "N": _N,
-                "TEST": _text("ADD"),
+                "TEST": pl.lit("ADD"),
                 "BETA": _BETA,
                 "SE": _ERROR,
                 "CHISQ": _STATISTIC,
                 "LOG10P": _LOG_P,
-                "EXTRA": pl.when(_OK).then(None).otherwise(_text("TEST_FAIL")),
+                "EXTRA": pl.when(_OK).then(None).otherwise(pl.lit("TEST_FAIL")),
             },
             has_untested=True,
         ),
@@ -112,17 +104,17 @@ EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
                 "A1": _EFFECT,
                 "OMITTED": _OTHER,
                 "A1_FREQ": _FREQUENCY,
-                "TEST": _text("ADD"),
+                "TEST": pl.lit("ADD"),
                 "OBS_CT": _N,
                 "BETA": _BETA,
                 "SE": _ERROR,
                 "T_STAT": _T,
                 "P": _P,
                 "ERRCODE": pl.when(_OK)
-                .then(_text("."))
+                .then(pl.lit("."))
                 .when(_STATUS == "collinear")
-                .then(_text("VIF_TOO_HIGH"))
-                .otherwise(_text("CONST_ALLELE")),
+                .then(pl.lit("VIF_TOO_HIGH"))
+                .otherwise(pl.lit("CONST_ALLELE")),
             },
             has_untested=True,
         ),
@@ -132,7 +124,7 @@ EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
                 "chr": _CHROMOSOME,
                 "rs": _ID,
                 "ps": _POSITION,
-                "n_miss": _of("n").max() - _N,
+                "n_miss": pl.col("n").max() - _N,
                 "allele1": _EFFECT,
                 "allele0": _OTHER,
                 "af": _FREQUENCY,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nextlmm.errors import OutputError, UsageError
-from nextlmm.output.export import EXPORTS, OutFormat
+from nextlmm.output.export import EXPORTS
+from nextlmm.output.formats import OutFormat
 
 
 @dataclass(frozen=True)

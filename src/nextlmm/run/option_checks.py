@@ -8,13 +8,21 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from nextlmm.errors import UsageError
+from nextlmm.genotype.kinds import Kind, check_companions, kind_of
 
 if TYPE_CHECKING:
     from nextlmm.run.options import GwasOptions
 
 Choice = TypeVar("Choice", bound=str)
-GENOTYPES = ("bfile", "pfile", "bgen", "vcf", "zarr", "bimbam")
-"""The options that name genotypes, of which a run has one."""
+GENOTYPES: dict[str, Kind | None] = {
+    "bfile": None,
+    "pfile": "pgen",
+    "bgen": "bgen",
+    "vcf": "vcf",
+    "zarr": "zarr",
+    "bimbam": "bimbam",
+}
+"""The options that name genotypes, of which a run has one, and their formats, None if any."""
 
 
 def split_names(option: str, given: Sequence[str], columns: Collection[str]) -> tuple[str, ...]:
@@ -161,12 +169,9 @@ def check_genotypes(options: "GwasOptions") -> None:
         )
     if len(given) > 1:
         raise UsageError(f"Options {' and '.join(given)} both name genotypes; give one.")
-    is_bgen = options.bgen is not None or options.genotypes[0].endswith(".bgen")
-    if options.sample is not None and not is_bgen and options.bimbam is None:
-        raise UsageError(
-            "Option sample names the samples of a BGEN or BIMBAM file, but the genotypes are "
-            f"{options.genotypes[0]}; leave it out."
-        )
+    path, kind = options.genotypes
+    has = {name: getattr(options, name) is not None for name in ("sample", "annotation")}
+    check_companions(path, kind or kind_of(path), **has)
 
 
 def check_matrix(options: "GwasOptions") -> None:

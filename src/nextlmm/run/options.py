@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from cyclopts import Group, Parameter, Token
 
+from nextlmm.genotype.kinds import Kind, VcfField
+from nextlmm.output.formats import OutFormat
 from nextlmm.run.option_checks import (
     GENOTYPES,
     check_choice,
@@ -33,11 +35,6 @@ Test = Literal["wald", "score", "lrt"]
 Method = Literal["reml", "ml", "he"]
 PerVariantH2 = Literal["never", "hits", "always"]
 LocoH2 = Literal["shared", "per-chromosome"]
-Kind = Literal["bed", "pgen", "bgen", "vcf", "zarr", "bimbam"]
-VcfField = Literal["auto", "DS", "GP", "GT"]
-OutFormat = Literal[
-    "regenie", "plink2", "gemma", "fastgwa", "saige", "cojo", "ldsc", "pheweb", "parquet"
-]
 
 DEFAULT_KL_TOLERANCE = 0.1
 """KL divergence that a hierarchical run may spend when neither it nor a rank is asked for."""
@@ -288,8 +285,8 @@ class GwasOptions:
     @property
     def genotypes(self) -> tuple[str, Kind | None]:
         """Return the path of the genotypes and their format, None to tell it by the name."""
-        given = {name: getattr(self, name) for name in GENOTYPES}
-        return next((path, _KINDS[name]) for name, path in given.items() if path is not None)
+        given = {kind: getattr(self, name) for name, kind in GENOTYPES.items()}
+        return next((path, kind) for kind, path in given.items() if path is not None)
 
     @property
     def without_effect(self) -> tuple[str, ...]:
@@ -336,14 +333,11 @@ def flag(name: str) -> str:
 
 
 _PATHS = (
-    *("bfile", "pfile", "bgen", "bimbam", "sample", "annotation", "vcf", "zarr"),
+    *GENOTYPES,
+    *("sample", "annotation"),
     *("pheno", "out", "covar", "keep", "remove", "extract", "exclude"),
     *("grm", "grm_id", "grm_extract", "order", "relatives"),
 )
-_KINDS: dict[str, Kind | None] = {
-    **{"bfile": None, "pfile": "pgen", "bgen": "bgen"},
-    **{"vcf": "vcf", "zarr": "zarr", "bimbam": "bimbam"},
-}
 
 
 def _set(options: GwasOptions, name: str, value: object) -> None:

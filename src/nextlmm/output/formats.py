@@ -1,0 +1,7 @@
+"""Names of the formats that results can be written in; light, for the options."""
+
+from typing import Literal
+
+OutFormat = Literal[
+    "regenie", "plink2", "gemma", "fastgwa", "saige", "cojo", "ldsc", "pheweb", "parquet"
+]
