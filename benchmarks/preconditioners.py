@@ -31,7 +31,6 @@ from nextlmm.linalg.hodlr_levels import (
     LEAVES,
     NOTHING,
     Ranks,
-    hodlr_factor,
 )
 from nextlmm.lmm.design import make_design
 from nextlmm.progress import Silent
@@ -128,7 +127,7 @@ def _measured(arrangement: Arrangement, ranks: Ranks, h2: float) -> Row:
     problem, operator = arrangement.problem, arrangement.operator
     design = make_design(problem.covariates)
     begin = time.perf_counter()
-    made = hodlr_factor(arrangement.blocks, arrangement.tree, weight=h2, ranks=ranks)
+    made = arrangement.preconditioner(h2, ranks)
     factor = projected_factor(made, design)
     built = time.perf_counter()
     chromosomes = np.arange(len(operator.chromosomes))
@@ -138,7 +137,9 @@ def _measured(arrangement: Arrangement, ranks: Ranks, h2: float) -> Row:
     groups = [problem.variants[_on(problem, operator.chromosomes, c)] for c in chromosomes]
     forms = join_forms(
         [
-            predicted_forms(problem, design, factor, py, variants, Silent())
+            predicted_forms(
+                problem, design, factor, py, variants, Silent(), threads=operator.threads
+            )
             for py, variants in zip(scores.py.T, groups, strict=True)
         ]
     )

@@ -19,7 +19,7 @@ from nextlmm.linalg.hodlr_levels import (
     DenseBlocks,
     Effort,
     Ranks,
-    hodlr_factor,
+    build_hierarchy,
 )
 from nextlmm.linalg.ordering import cluster_tree
 from nextlmm.linalg.pcg import solve
@@ -29,6 +29,11 @@ from .conftest import structured
 
 LEAF = 16
 ALL = Ranks(worth=0.0)
+
+
+def hodlr_factor(blocks, tree, *, weight, **options):
+    """The factor at the weight that its columns are searched at."""
+    return build_hierarchy(blocks, tree, weight=weight, **options).factor(weight)
 
 
 def in_tree_order(k, leaf_size=LEAF):

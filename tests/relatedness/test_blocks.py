@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from nextlmm.errors import VariantError
 from nextlmm.genotype.bed import open_bed
 from nextlmm.genotype.summary import summarise_variants
-from nextlmm.linalg.hodlr_levels import DenseBlocks, Ranks, hodlr_factor
+from nextlmm.linalg.hodlr_levels import DenseBlocks, Ranks, build_hierarchy
 from nextlmm.linalg.pcg import solve
 from nextlmm.linalg.tree import balanced_tree
 from nextlmm.relatedness import blocks as blocks_module
@@ -68,7 +68,8 @@ def test_blocks__give_the_factor_of_the_dense_matrix(problem):
     operator = problem.operator
     order, tree = np.arange(operator.n), balanced_tree(operator.n, 8)
     options = {"weight": 0.5, "ranks": Ranks(worth=0.0), "held_rows": 20}
-    factor = hodlr_factor(genotype_blocks(operator, order), tree, **options)
+    hierarchy = build_hierarchy(genotype_blocks(operator, order), tree, **options)
+    factor = hierarchy.factor(options["weight"])
     sigma = 0.5 * operator.to_dense() + 0.5 * np.eye(operator.n)
     # every space here is searched whole, so that the factor is Sigma itself
     np.testing.assert_allclose(factor.to_dense(), sigma, atol=10 * ATOL)
@@ -152,7 +153,7 @@ def test_blocks__real_cohorts_are_preconditioned_without_a_matrix(shared_data, f
     b = np.random.default_rng(5).standard_normal((n, 2))
     b -= b.mean(axis=0)
     for weight in (0.9, 0.99):
-        factor = hodlr_factor(blocks, tree, weight=weight)
+        factor = build_hierarchy(blocks, tree, weight=weight).factor(weight)
         assert np.linalg.eigvalsh(factor.to_dense()).min() > 0.0
         found = solve(
             lambda x, _, w=weight: w * (k @ x) + (1.0 - w) * x,

@@ -49,11 +49,11 @@ _LINE = 64  # bytes of a cache line
 def product_kernels(dtype: str) -> Kernels:
     """The functions of products, for panels of a type.
 
-    product(words, stride, rows, chunks, x, x_stride, values, values_stride, table, out, out_stride)
+    product(words, stride, rows, chunks, x, values, values_stride, table, out)
         adds to out (rows, width) the genotypes (rows, 32 chunks) times x (32 chunks, width).
         ``values`` holds the number that stands for each of the three digits, of the 32 chunks
         columns ``values_stride`` bytes apart (0 if they are the same for all); ``table`` is room
-        that `table_room` made.  ``stride`` is in words, those of x and out are in bytes.
+        that `table_room` made.  ``stride`` is in words.
     finish(starts, ends, places, rows, means, x, scales, shifts, sums, out)
         turns rows of a product with x (., width) into those of standardised genotypes: adds to row
         r means[r] times the sum of the rows of x at places[starts[r]:ends[r]], multiplies by
@@ -91,25 +91,24 @@ def _product_kernels(dtype: str) -> Kernels:
     finish = _finish(module, number, width)
     _scatter(module, number, width)
     _squares(module, number, width, product, finish)
-    return compiled(module, {"product": 11, "finish": 10, "scatter": 7, "squares": 13})
+    return compiled(module, {"product": 9, "finish": 10, "scatter": 7, "squares": 13})
 
 
 def _product(module: ir.Module, number: ir.Type, width: int) -> ir.Function:
-    b, arguments = function(module, "product", "piiipipippi")
-    words, stride, rows, chunks, x, x_stride, values, values_stride, table, out, out_stride = (
-        arguments
-    )
+    b, arguments = function(module, "product", "piiippipp")
+    words, stride, rows, chunks, x, values, values_stride, table, out = arguments
     size = 4 if isinstance(number, ir.FloatType) else 8
     vector = ir.VectorType(number, width)
     with loop(b, chunks) as chunk:
         first = b.mul(chunk, I64(GENOTYPES_IN_WORD))
         with loop(b, CELLS) as cell:
             column = b.add(first, b.mul(cell, I64(4)))
-            _fill_table(b, column, cell, x, x_stride, values, values_stride, table, vector, size)
+            of_cell = b.gep(table, [b.mul(cell, I64(COMBINATIONS * _LINE))])
+            _fill_table(b, column, x, values, values_stride, of_cell, vector)
         of_chunk = b.gep(words, [b.mul(b.mul(chunk, stride), I64(8))])
         with loop(b, rows) as row:
             word = load(b, of_chunk, b.mul(row, I64(8)), I64, 8)
-            target = at_offset(b, out, b.mul(row, out_stride), vector)
+            target = at_offset(b, out, b.mul(row, I64(_LINE)), vector)
             # Two sums, so that one addition need not wait for the one before.
             sums = [b.load(target, align=size), ir.Constant(vector, [0.0] * width)]
             for cell in range(CELLS):
@@ -125,20 +124,17 @@ def _product(module: ir.Module, number: ir.Type, width: int) -> ir.Function:
 def _fill_table(
     b: ir.IRBuilder,
     column: Any,
-    cell: Any,
     x: Any,
-    x_stride: Any,
     values: Any,
     values_stride: Any,
     table: Any,
     vector: ir.VectorType,
-    size: int,
 ) -> None:
     """The sums of all combinations of four genotypes, the first the lowest digit."""
-    products = []
+    size, products = _LINE // vector.count, []
     for which in range(4):
         at = b.add(column, I64(which))
-        row = load(b, x, b.mul(at, x_stride), vector, size)
+        row = load(b, x, b.mul(at, I64(_LINE)), vector, size)
         own = b.gep(values, [b.mul(at, values_stride)])
         numbers = [load(b, own, I64(digit * size), vector.element, size) for digit in range(3)]
         products.append([b.fmul(row, splat(b, number, vector)) for number in numbers])
@@ -146,10 +142,9 @@ def _fill_table(
         [b.fadd(first, second) for second in upper for first in lower]
         for lower, upper in (products[:2], products[2:])
     )
-    start = b.gep(table, [b.mul(cell, I64(COMBINATIONS * _LINE))])
     for upper_digits, second in enumerate(high):
         for lower_digits, first in enumerate(low):
-            place = at_offset(b, start, I64((9 * upper_digits + lower_digits) * _LINE), vector)
+            place = at_offset(b, table, I64((9 * upper_digits + lower_digits) * _LINE), vector)
             b.store(b.fadd(first, second), place, align=_LINE)
 
 
@@ -216,7 +211,7 @@ def _squares(
         none = I64(0)
         b.call(
             product,
-            [of_panel, stride, rows, chunks, x, line, values, none, table, products, line],
+            [of_panel, stride, rows, chunks, x, values, none, table, products],
         )
         begin, end = (
             b.gep(listed, [b.mul(b.mul(word, rows), I64(8))])

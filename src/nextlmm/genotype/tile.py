@@ -297,10 +297,8 @@ def _product(
         rows.stop - rows.start,
         len(words),
         x.ctypes.data,
-        x.strides[0],
         table_of.ctypes.data,
         0 if table_of.ndim == 1 else table_of.strides[0],
         table.ctypes.data,
         out.ctypes.data,
-        out.strides[0],
     )

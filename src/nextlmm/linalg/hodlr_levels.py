@@ -137,23 +137,6 @@ COMPONENTS_AND_BLOCKS = Ranks(inner=None)
 """The dominant components of what is left once leaves are whitened."""
 
 
-def hodlr_factor(
-    blocks: DiagonalBlocks,
-    tree: ClusterTree | Node,
-    *,
-    weight: float,
-    ranks: Ranks = Ranks(),
-    sketch: DiagonalBlocks | None = None,
-    held_rows: int = HELD_ROWS,
-    seed: int = 0,
-) -> HierarchicalFactor:
-    """A hierarchical square root of about ``weight K + (1 - weight) I``; see `build_hierarchy`."""
-    found = build_hierarchy(
-        blocks, tree, weight=weight, ranks=ranks, sketch=sketch, held_rows=held_rows, seed=seed
-    )
-    return found.factor(weight)
-
-
 def build_hierarchy(
     blocks: DiagonalBlocks,
     tree: ClusterTree | Node,

@@ -15,7 +15,7 @@ from nextlmm.linalg.threads import few_threads
 from nextlmm.linalg.tree import ClusterTree, Node
 
 _COMPONENTS = 20
-NEIGHBOURS = 32
+_NEIGHBOURS = 32
 _ROWS = 512
 _TIE = 0.1
 _NOISE = 5.0
@@ -131,19 +131,23 @@ def _strong_ties(
         tie /= spread
         noise = float(np.median(np.abs(tie[:, :: max(1, len(k) // 2048)]))) / 0.6745
         tie[rows - start, rows] = 0.0
-        i, j = np.nonzero(strongest_in_row(tie) & (tie > max(_TIE, _NOISE * noise)))
+        i, j = np.nonzero(strong_in_row(tie, max(_TIE, _NOISE * noise)))
         pairs.append((np.minimum(rows[i], j), np.maximum(rows[i], j), tie[i, j]))
     first, second, strength = (np.concatenate(column) for column in zip(*pairs, strict=True))
     best = np.argsort(-strength, kind="stable")
     return first[best], second[best], strength[best]
 
 
-def strongest_in_row(tie: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Mask of the 32 strongest entries of each row, so that the number of pairs stays O(n)."""
-    if tie.shape[1] <= NEIGHBOURS:
-        return np.ones(tie.shape, dtype=bool)
-    threshold = np.partition(tie, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS]
-    return tie >= threshold[:, None]
+def strong_in_row(tie: NDArray[np.floating], least: float) -> NDArray[np.bool_]:
+    """Mask of the entries above ``least``, in a row of more than 32 of them of the strongest.
+
+    So the number of pairs stays O(n).
+    """
+    is_strong = tie > least
+    many = np.flatnonzero(np.count_nonzero(is_strong, axis=1) > _NEIGHBOURS)
+    weakest = np.partition(tie[many], -_NEIGHBOURS, axis=1)[:, -_NEIGHBOURS] if len(many) else 0.0
+    is_strong[many] &= tie[many] >= np.reshape(weakest, (-1, 1))
+    return is_strong
 
 
 def joined(

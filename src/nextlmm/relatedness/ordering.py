@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlmm.linalg.ordering import NEIGHBOURS, bisect, joined, strongest_in_row
+from nextlmm.linalg.ordering import bisect, joined, strong_in_row
 from nextlmm.linalg.subspace import diagonalized, dominant_eigenvectors
 from nextlmm.linalg.threads import one_thread
 from nextlmm.linalg.tree import ClusterTree, Node
@@ -100,10 +100,7 @@ def find_relatives(
         sampled = tie[:, :: max(1, tie.shape[1] // 2048)]
         noise = float(np.median(np.abs(sampled))) / 0.6745
         tie[np.tril_indices(len(rows), 0, tie.shape[1])] = 0.0
-        is_tied = tie > max(_TIE, _NOISE * noise)
-        many = np.flatnonzero(np.count_nonzero(is_tied, axis=1) > NEIGHBOURS)
-        is_tied[many] &= strongest_in_row(tie[many])
-        i, j = np.nonzero(is_tied)
+        i, j = np.nonzero(strong_in_row(tie, max(_TIE, _NOISE * noise)))
         return rows[i], start + j, tie[i, j].astype(np.float64)
 
     with one_thread(), ThreadPoolExecutor(operator.threads) as pool:

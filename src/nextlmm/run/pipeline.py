@@ -1,7 +1,7 @@
 """The main job: from genotype and trait files to tables, plots, log and document."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -168,22 +168,23 @@ def _publish(
 
 
 def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
+    variant_filter = VariantFilter(
+        maf=options.maf,
+        mac=options.mac,
+        max_missing=options.max_missing,
+        hwe=options.hwe,
+        chromosomes=_chromosomes(options),
+        extract=read_id_list(options.extract) if options.extract else None,
+        exclude=read_id_list(options.exclude) if options.exclude else None,
+    )
     return _Inputs(
         source=_open(options, listener),
         traits=read_sample_table(options.pheno),
         covariates=read_sample_table(options.covar) if options.covar else None,
         keep=read_sample_list(options.keep) if options.keep else None,
         remove=read_sample_list(options.remove) if options.remove else None,
-        variant_filter=VariantFilter(
-            maf=options.maf,
-            mac=options.mac,
-            max_missing=options.max_missing,
-            hwe=options.hwe,
-            chromosomes=_chromosomes(options),
-            extract=read_id_list(options.extract) if options.extract else None,
-            exclude=read_id_list(options.exclude) if options.exclude else None,
-        ),
-        related_filter=_related_filter(options),
+        variant_filter=variant_filter,
+        related_filter=_related_filter(options, variant_filter),
         kin=_read_kin(options),
         given=read_relationships(options.grm, options.grm_id) if options.grm else None,
     )
@@ -207,16 +208,15 @@ def _chromosomes(options: GwasOptions) -> frozenset[str] | None:
     return None if names is None else frozenset(map(chromosome_key, names))
 
 
-def _related_filter(options: GwasOptions) -> VariantFilter | None:
+def _related_filter(options: GwasOptions, tested: VariantFilter) -> VariantFilter | None:
     """What the variants of the relationship matrix must satisfy, None for those that are tested."""
     if options.grm_extract is None:
         return None
-    return VariantFilter(
-        maf=options.maf,
-        mac=options.mac,
-        max_missing=options.max_missing,
-        hwe=options.hwe,
+    return replace(
+        tested,
+        chromosomes=None,
         extract=read_id_list(options.grm_extract),
+        exclude=None,
         purpose="the relationship matrix (--grm-extract)",
     )
 
@@ -234,8 +234,8 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
         inputs.traits,
         trait,
         covariates=inputs.covariates,
-        covariate_names=_covariate_names(inputs, options),
-        categorical=_categorical(inputs, options),
+        covariate_names=_covariates(inputs, "covar_name", options.covar_name) or None,
+        categorical=_covariates(inputs, "cat_covar", options.cat_covar),
         rank_normal_trait=options.rint,
         keep=inputs.keep,
         remove=inputs.remove,
@@ -243,10 +243,10 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
     )
 
 
-def _covariate_names(inputs: _Inputs, options: GwasOptions) -> tuple[str, ...] | None:
-    if inputs.covariates is None or not options.covar_name:
-        return None
-    return split_names("covar_name", options.covar_name, inputs.covariates.columns)
+def _covariates(inputs: _Inputs, option: str, given: Sequence[str]) -> tuple[str, ...]:
+    """The covariates that an option names, none where there is no file of them."""
+    columns = () if inputs.covariates is None else inputs.covariates.columns
+    return split_names(option, given, columns)
 
 
 def _run_traits(
@@ -273,12 +273,6 @@ def _with_same_samples(cohorts: Sequence[Cohort]) -> list[list[Cohort]]:
         key = cohort.analysed.tobytes(), cohort.kept.tobytes()
         groups.setdefault(key, []).append(cohort)
     return list(groups.values())
-
-
-def _categorical(inputs: _Inputs, options: GwasOptions) -> tuple[str, ...]:
-    if inputs.covariates is None:
-        return ()
-    return split_names("cat_covar", options.cat_covar, inputs.covariates.columns)
 
 
 def _prepare(

@@ -48,8 +48,8 @@ class PackedVariants:
     def products(self, x: FloatArray) -> FloatArray:
         """Of every variant with the columns of x."""
         room = in_panels(x, self.tile.n, np.float64)
-        ones = np.ones_like(self.mean)
-        scaling = self.tile.scaling(self.mean, ones, 0.0 * ones)
+        ones, zeros = np.ones_like(self.mean), np.zeros_like(self.mean)
+        scaling = self.tile.scaling(self.mean, ones, zeros)
         product = self.tile.inner(room, scaling, room.sum(axis=1))
         return out_of_panels(product, self.tile.n_variants, x.shape[1])
 

@@ -1,6 +1,6 @@
 """Samples in tree order, dominant components, and approximate factors: what is ready to solve."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -13,6 +13,7 @@ from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy
 from nextlmm.linalg.hodlr_levels import (
     COMPONENTS,
     COMPONENTS_AND_BLOCKS,
+    NOTHING,
     Ranks,
     build_hierarchy,
 )
@@ -35,9 +36,10 @@ from nextlmm.run.exact.denominators import Audit
 from nextlmm.run.exact.plan import Plan, Way
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
+from nextlmm.run.shared import Shared
 
 RANKS: Mapping[Way, Ranks] = MappingProxyType(
-    {"hodlr": Ranks(), "components": COMPONENTS_AND_BLOCKS, "plain": COMPONENTS}
+    {"hodlr": Ranks(), "components": COMPONENTS_AND_BLOCKS, "plain": NOTHING}
 )
 _VARIANTS = (10_000, 20_000)
 """Fewest and most variants of a preconditioner, twice as many as samples in between."""
@@ -69,7 +71,7 @@ class Arrangement:
     reason: str | None
     tree: ClusterTree
     audit: Audit
-    found: dict[tuple[str, float], Hierarchy] = field(default_factory=dict)
+    found: Shared = field(default_factory=Shared)
     is_large: bool = False
 
     def with_trait_of(self, problem: Problem) -> "Arrangement":
@@ -78,14 +80,19 @@ class Arrangement:
 
     def factor(self, h2: float) -> HierarchicalFactor:
         """A hierarchical square root of about Sigma(h2)."""
+        return self.preconditioner(h2, RANKS[self.way])
+
+    def preconditioner(self, h2: float, ranks: Ranks) -> HierarchicalFactor:
+        """The same with these ranks."""
         n = self.problem.n
         count = int(np.clip(2 * n, *_VARIANTS))
 
         def searched() -> Hierarchy:
             blocks = genotype_blocks(self.operator, np.arange(n), count=count, seed=self.audit.seed)
-            return self._search(blocks, None, h2)
+            return self._search(blocks, None, h2, ranks)
 
-        return self._hierarchy("all", h2, searched).factor(h2)
+        key = "preconditioner", _near(h2), ranks
+        return self.found.once(key, searched).factor(h2)
 
     def predictors(
         self, h2: float, design: Design, left_out: Sequence[int]
@@ -107,31 +114,21 @@ class Arrangement:
             yield made[half]
 
     def _predictor(self, h2: float, without: list[int]) -> HierarchicalFactor:
+        ranks = COMPONENTS if self.way == "plain" else RANKS[self.way]
+
         def searched() -> Hierarchy:
             blocks, sketch = blocks_and_sketch(
                 self.operator, np.arange(self.problem.n), without=without, seed=self.audit.seed
             )
-            return self._search(blocks, sketch, h2)
+            return self._search(blocks, sketch, h2, ranks)
 
-        return self._hierarchy(f"without {without}", h2, searched).factor(h2)
-
-    def _hierarchy(self, name: str, h2: float, searched: Callable[[], Hierarchy]) -> Hierarchy:
-        """What was found under a name, searched once for all heritabilities that are near."""
-        key = name, _near(h2)
-        if key not in self.found:
-            self.found[key] = searched()
-        return self.found[key]
+        return self.found.once(("predictor", _near(h2), *without), searched).factor(h2)
 
     def _search(
-        self, blocks: GenotypeBlocks, sketch: GenotypeBlocks | None, h2: float
+        self, blocks: GenotypeBlocks, sketch: GenotypeBlocks | None, h2: float, ranks: Ranks
     ) -> Hierarchy:
         return build_hierarchy(
-            blocks,
-            self.tree,
-            weight=_near(h2),
-            ranks=RANKS[self.way],
-            sketch=sketch,
-            seed=self.audit.seed,
+            blocks, self.tree, weight=_near(h2), ranks=ranks, sketch=sketch, seed=self.audit.seed
         )
 
     def improved(self, fit: StochasticFit, model: Model) -> StochasticFit:
