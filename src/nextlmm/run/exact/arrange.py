@@ -91,7 +91,7 @@ class Arrangement:
             blocks = genotype_blocks(self.operator, np.arange(n), count=count, seed=self.audit.seed)
             return self._search(blocks, None, h2, ranks)
 
-        key = "preconditioner", _near(h2), ranks
+        key = "preconditioner", _searched_at(h2), ranks
         return self.found.once(key, searched).factor(h2)
 
     def predictors(
@@ -122,13 +122,18 @@ class Arrangement:
             )
             return self._search(blocks, sketch, h2, ranks)
 
-        return self.found.once(("predictor", _near(h2), *without), searched).factor(h2)
+        return self.found.once(("predictor", _searched_at(h2), *without), searched).factor(h2)
 
     def _search(
         self, blocks: GenotypeBlocks, sketch: GenotypeBlocks | None, h2: float, ranks: Ranks
     ) -> Hierarchy:
         return build_hierarchy(
-            blocks, self.tree, weight=_near(h2), ranks=ranks, sketch=sketch, seed=self.audit.seed
+            blocks,
+            self.tree,
+            weight=_searched_at(h2),
+            ranks=ranks,
+            sketch=sketch,
+            seed=self.audit.seed,
         )
 
     def improved(self, fit: StochasticFit, model: Model) -> StochasticFit:
@@ -161,12 +166,14 @@ def arrange(
     )
 
 
-def _near(h2: float) -> float:
+def _searched_at(h2: float) -> float:
     """The heritability at which columns are searched: the same for all that are near.
 
     So traits of the same samples share what is found, and no result depends on what came before.
+    It is not above h2, because the search is in a part of the variants, and at a higher one it
+    finds more of what is noise of that part.
     """
-    return min(_SEARCHED_AT, key=lambda searched: abs(searched - h2))
+    return max((at for at in _SEARCHED_AT if at <= h2), default=_SEARCHED_AT[0])
 
 
 def _halves(operator: RelationshipOperator) -> IndexArray:
