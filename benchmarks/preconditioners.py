@@ -6,7 +6,8 @@ For every cohort, at its own h2 and at h2 = 0.9, the scores of all left-out chro
 for to a thousandth of a standard deviation, with: nothing, dominant components, blocks of
 relatives, components and blocks, and the hierarchy. Writes preconditioners.jsonl and .md. Beside
 the costs stands how well each predicts x'Px: the spread of exact over predicted in an audit of 192
-variants, which is what decides how sure the chi-square of a variant is that is no hit.
+variants, which is what decides how sure the chi-square of a variant is that is no hit.  In the last
+row of each the factor that predicts has not seen the variant's chromosome, as it is in a run.
 """
 
 import argparse
@@ -35,7 +36,7 @@ from nextlmm.linalg.hodlr_levels import (
 from nextlmm.lmm.design import make_design
 from nextlmm.progress import Silent
 from nextlmm.run.exact.arrange import Arrangement, arrange
-from nextlmm.run.exact.denominators import audited_denominators
+from nextlmm.run.exact.denominators import Audit, audited_denominators
 from nextlmm.run.exact.forms import exact_forms, join_forms, predicted_forms
 from nextlmm.run.exact.plan import Cost, Plan
 from nextlmm.run.exact.scores import solve_scores
@@ -68,6 +69,8 @@ HIGH = 0.9
 COLUMNS = ("cohort", "n", "h2", "preconditioner", "numbers per sample", "build, s", "solve, s")
 MORE = ("iterations", "spread of the prediction")
 NO_COST = Cost(0.0, 0.0)
+AUDIT = Audit(192, 1e-3, 0)
+UNSEEN = "hierarchy, without the chromosome"
 
 Row = dict[str, Any]
 
@@ -121,16 +124,24 @@ def _rows(root: Path, name: str) -> Iterator[Row]:
         for kind, ranks in KINDS.items():
             row = {"cohort": name, "n": problem.n, "h2": h2, "preconditioner": kind}
             yield row | _measured(arrangement, ranks, h2)
+        row = {"cohort": name, "n": problem.n, "h2": h2, "preconditioner": UNSEEN}
+        yield row | _measured(arrangement, Ranks(), h2, unseen=True)
 
 
-def _measured(arrangement: Arrangement, ranks: Ranks, h2: float) -> Row:
+def _measured(arrangement: Arrangement, ranks: Ranks, h2: float, *, unseen: bool = False) -> Row:
     problem, operator = arrangement.problem, arrangement.operator
     design = make_design(problem.covariates)
+    chromosomes = np.arange(len(operator.chromosomes))
     begin = time.perf_counter()
     made = arrangement.preconditioner(h2, ranks)
     factor = projected_factor(made, design)
+    predictors = [factor] * len(chromosomes)
+    if unseen:
+        matrix = arrangement.matrix(h2, ranks)
+        predictors = [
+            projected_factor(matrix.without(int(c)).factor(h2), design) for c in chromosomes
+        ]
     built = time.perf_counter()
-    chromosomes = np.arange(len(operator.chromosomes))
     system = uniform_system(operator, design, h2, chromosomes)
     scores = solve_scores(problem.y, design, system, factor, z_tolerance=1e-3)
     solved = time.perf_counter()
@@ -138,9 +149,9 @@ def _measured(arrangement: Arrangement, ranks: Ranks, h2: float) -> Row:
     forms = join_forms(
         [
             predicted_forms(
-                problem, design, factor, py, variants, Silent(), threads=operator.threads
+                problem, design, predictor, py, variants, Silent(), threads=operator.threads
             )
-            for py, variants in zip(scores.py.T, groups, strict=True)
+            for py, variants, predictor in zip(scores.py.T, groups, predictors, strict=True)
         ]
     )
     variants = np.concatenate(groups)
@@ -151,7 +162,7 @@ def _measured(arrangement: Arrangement, ranks: Ranks, h2: float) -> Row:
             *(problem, design, operator, factor, variants[at], left_out[at]), weight=h2, rtol=rtol
         )
 
-    calibration = audited_denominators(forms, exact, arrangement.audit).calibration
+    calibration = audited_denominators(forms, exact, AUDIT).calibration
     return {
         "per_sample": made.nbytes / 8 / made.n,
         "build_s": built - begin,

@@ -11,7 +11,7 @@ from nextlmm.errors import (
 )
 from nextlmm.linalg.dense import DenseCovariance
 from nextlmm.lmm.estimate import estimate_null_dense
-from nextlmm.lmm.stochastic import estimate_null_stochastic
+from nextlmm.lmm.stochastic import _outstanding, estimate_null_stochastic
 
 from .cohorts import small_cohort
 
@@ -105,7 +105,7 @@ def test_estimate__components_may_be_rough(components, rng):
     rough, _ = np.linalg.qr(vectors[:, -3:] + 0.03 * rng.normal(size=(150, 3)))
     given = (values[-3:][3 - components :], rough[:, 3 - components :])
     dense, found = both(cohort, components=given)
-    assert found.n_components == components
+    assert found.n_components == (2 if components else 0)  # the third is one among many
     assert abs(found.null.h2 - dense.h2) <= WITHIN * found.mc_error + 0.01 * dense.h2_se
 
 
@@ -189,3 +189,18 @@ def test_stochastic_fit__prints_as_one_line():
     _, found = both(small_cohort(2, n=80))
     assert "Monte-Carlo error" in repr(found)
     assert "\n" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([147.0, 134.0, 2.6, 2.5], 2),  # populations above the edge of a bulk
+        ([147.0, 145.0, 139.0, 134.0], 4),  # all of them stand out, though alike
+        ([5.0, 4.8, 4.5, 4.2], 4),  # a wide bulk, whose ends matter
+        ([1.5, 1.4, 1.4, 1.3], 0),
+        ([], 0),
+    ],
+)
+def test_outstanding__are_the_components_worth_their_products(values, kept):
+    vectors = np.eye(6)[:, : len(values)]
+    assert _outstanding(np.array(values), vectors).shape == (6, kept)

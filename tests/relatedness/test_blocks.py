@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from nextlmm.errors import VariantError
 from nextlmm.genotype.bed import open_bed
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.linalg.hodlr_levels import DenseBlocks, Ranks, build_hierarchy
@@ -82,17 +81,17 @@ def test_blocks__a_part_of_the_variants_has_mean_diagonal_one(held):
     assert np.trace(k) / blocks.n == pytest.approx(1.0, abs=ATOL)
 
 
-def test_blocks__without_chromosomes_are_those_of_the_rest(held):
+def test_blocks__know_which_variants_they_are(held):
     operator = held.operator
-    blocks = genotype_blocks(operator, np.arange(operator.n), without=(1,))
-    (k,) = blocks.leaves([balanced_tree(operator.n, 100).root])
-    np.testing.assert_allclose(k, operator.to_dense(1), atol=ATOL)
-
-
-def test_blocks__without_everything_is_an_error(held):
-    everything = range(len(held.operator.chromosomes))
-    with pytest.raises(VariantError, match="at least two chromosomes"):
-        genotype_blocks(held.operator, np.arange(held.operator.n), without=everything)
+    order = np.arange(operator.n)
+    blocks = genotype_blocks(operator, order, count=50)
+    whole = genotype_blocks(operator, order)
+    tree = balanced_tree(operator.n, 100)
+    (of_sample,) = blocks.leaves([tree.root])
+    (of_index,) = whole.of_variants(blocks.index).leaves([tree.root])
+    share = operator.traces_among(blocks.index).whole / operator.traces.whole
+    np.testing.assert_allclose(of_sample, of_index / share, atol=10 * ATOL)
+    np.testing.assert_array_equal(blocks.of_variants(np.array([3, 7])).index, blocks.index[[3, 7]])
 
 
 def test_blocks__same_bytes_on_any_number_of_threads(held):
@@ -108,17 +107,20 @@ def test_blocks__same_bytes_on_any_number_of_threads(held):
         assert (array == results[0][1]).all()
 
 
-def test_blocks_and_sketch__take_what_there_is(held):
-    order = np.arange(held.operator.n)
-    blocks, sketch = blocks_and_sketch(held.operator, order, without=(1,))
-    rest = np.count_nonzero(held.operator.label != 1)
-    assert blocks.columns.n_columns == sketch.columns.n_columns == rest
-
-
-def test_blocks_and_sketch__measure_in_twice_the_variants(held, monkeypatch):
-    monkeypatch.setattr(blocks_module, "_SEARCHED", (20, 30))
+def test_blocks_and_sketch__one_of_all_variants_where_they_are_few(held):
     blocks, sketch = blocks_and_sketch(held.operator, np.arange(held.operator.n))
-    assert (blocks.columns.n_columns, sketch.columns.n_columns) == (40, 20)
+    assert blocks.columns.n_columns == held.operator.n_variants
+    assert sketch is None
+
+
+def test_blocks_and_sketch__are_drawn_apart(held, monkeypatch):
+    monkeypatch.setattr(blocks_module, "_SEARCHED", 20)
+    blocks, sketch = blocks_and_sketch(held.operator, np.arange(held.operator.n))
+    assert (blocks.columns.n_columns, sketch.columns.n_columns) == (20, 20)
+    assert not np.array_equal(
+        blocks.columns.block(slice(0, 20), np.float32),
+        sketch.columns.block(slice(0, 20), np.float32),
+    )
 
 
 def test_spread_over__draws_one_of_each_stretch():

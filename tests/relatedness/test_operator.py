@@ -277,19 +277,6 @@ def test_thinned__to_more_than_there_are_changes_nothing(tmp_path, rng):
         problem.operator.thinned(0, seed=1)
 
 
-@pytest.mark.parametrize("kind", SOURCES)
-@pytest.mark.parametrize("samples", ["most", "few"])
-def test_packed_in__columns_whose_products_are_the_matrix(tmp_path, rng, kind, samples):
-    problem = Problem(make_source(tmp_path, rng, kind), kind, samples)
-    order = rng.permutation(problem.operator.n)
-    stored = problem.operator.packed_in(order)
-    assert (stored.n_rows, stored.n_columns) == (len(order), problem.operator.n_variants)
-    f = np.hstack([stored.block(slice(at, at + 50)) for at in range(0, stored.n_columns, 50)])
-    np.testing.assert_allclose(f @ f.T, problem.k[np.ix_(order, order)], atol=ATOL)
-    assert np.abs(f.sum(axis=0)).max() < ATOL  # centred
-    assert (stored.block(slice(3, 9), np.float32) == f[:, 3:9].astype(np.float32)).all()
-
-
 def test_relationship_operator__nothing_varies(tmp_path, rng):
     source = array_source(np.ones((4, 3), dtype=np.float32))
     summary = summarise_variants(source)

@@ -25,7 +25,7 @@ EXTREMES = 6
 """Variants of the smallest and of the largest share that every audit has, each."""
 MISS = 1e-7
 """Probability, per variant, that a deviation exceeds the bound."""
-_PER_KNOT = 24  # audited variants for each knot of the broken line
+_PER_KNOT = 16  # audited variants for each knot of the broken line
 _MOST_KNOTS = 7
 _HEAVY_TAILS = 24
 """Degrees of freedom of the quantile at most: a quadratic form has heavier tails than a normal
@@ -64,7 +64,7 @@ class Calibration:
 
 
 def choose_audit(share: FloatArray, count: int, rng: np.random.Generator) -> IndexArray:
-    """Positions, ascending, of about ``count`` variants to audit, given the share of all (m,).
+    """Positions, ascending, of at most ``count`` variants to audit, given the share of all (m,).
 
     Variants without a share (NaN) are never chosen.
     """
@@ -76,7 +76,7 @@ def choose_audit(share: FloatArray, count: int, rng: np.random.Generator) -> Ind
     chosen = [ordered[:ends], ordered[len(ordered) - ends :]]
     middle = ordered[ends : len(ordered) - ends]
     cuts = (np.array(STRATA) * len(middle)).astype(int)
-    each = -(-(count - 2 * ends) // (len(cuts) - 1))
+    each = max(1, (count - 2 * ends) // (len(cuts) - 1))
     for start, stop in pairwise(cuts):
         chosen.append(rng.permutation(middle[start:stop])[:each])
     return np.sort(np.concatenate(chosen))

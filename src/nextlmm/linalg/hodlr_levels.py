@@ -34,7 +34,7 @@ from nextlmm.linalg.tree import ClusterTree, Node
 HELD_ROWS = 512
 # Nodes are searched in a sum of as many terms as the largest of a level has rows, but not of fewer:
 # directions that are noise of the choice of terms would look like structure.
-_FEWEST_TERMS, _FEWEST_TERMS_OF_ROOT = 5_000, 10_000
+_FEWEST_TERMS, _FEWEST_TERMS_OF_ROOT = 5_000, 20_000
 
 
 Product = Callable[[FloatArray], FloatArray]

@@ -23,6 +23,9 @@ from nextlmm.lmm.moments import haseman_elston_products
 from nextlmm.lmm.null import Method, NullModel, checked_trait, null_at, search_null
 
 N_COMPONENTS = 20
+OUTSTANDING, BULK = 2.0, 4.0
+"""A component is handled without random vectors if its eigenvalue is so many times the last one's,
+or above ``BULK``; their mean is about 1.  One among many like it is not worth its products."""
 FIRST_LONG = 16
 SHORT_STEPS = (3, 5, 8)  # that short probes may have
 BATCH = 8  # numbers of probes are multiples of it
@@ -225,7 +228,7 @@ def _components(
     most = int(LARGEST_SHARE * (design.n - design.n_covariates))
     if components is not None:
         best = np.argsort(-components[0], kind="stable")[: min(N_COMPONENTS, most)]
-        return components[1][:, best], 0
+        return _outstanding(components[0][best], components[1][:, best]), 0
     count, spent = min(N_COMPONENTS, most), 0
     if count == 0:
         return np.empty((design.n, 0)), 0
@@ -235,8 +238,13 @@ def _components(
         spent += x.shape[1]
         return design.project(np.asarray(multiply(design.project(x)), dtype=np.float64))
 
-    _, vectors = dominant_eigenvectors(projected, design.n, count, worth=lambda x: x, rng=rng)
-    return vectors, spent
+    values, vectors = dominant_eigenvectors(projected, design.n, count, worth=lambda x: x, rng=rng)
+    return _outstanding(values, vectors), spent
+
+
+def _outstanding(values: FloatArray, vectors: FloatArray) -> FloatArray:
+    """The vectors of the eigenvalues that stand out."""
+    return vectors[:, values > min(OUTSTANDING * values.min(initial=BULK), BULK)]
 
 
 def _accurate_components(design: Design, operator: SymmetricOperator) -> tuple[FloatArray, int]:

@@ -1,6 +1,6 @@
 """Diagonal blocks of the relationship matrix in tree order, straight from the genotypes."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlmm.errors import VariantError
 from nextlmm.genotype.packed import PackedGenotypes
 from nextlmm.genotype.tile import in_panels, out_of_panels, tile_of_samples
 from nextlmm.linalg.hodlr_levels import Product
@@ -31,7 +30,7 @@ from nextlmm.relatedness.operator import RelationshipOperator
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-_SEARCHED = (5_000, 20_000)  # fewest and most of a sketch
+_SEARCHED = 20_000  # of a sketch, and of the blocks beside it
 _PARTS = 4  # sums of products, one for each of so many equal parts of the variants
 _COLUMNS = (256, 4096)  # of a block of genotypes, enough for products with a few hundred rows
 _BLOCK_ITEMS = 2**24  # of a block, if that is no more columns
@@ -48,10 +47,12 @@ class GenotypeBlocks:
     Attributes
     ----------
     columns : F.
+    index : (m,) which variants of the relationship operator they are.
     threads : that products may use, on which no result depends.
     """
 
     columns: Columns
+    index: IndexArray
     threads: int = field(default_factory=available_threads)
 
     def __repr__(self) -> str:
@@ -147,7 +148,7 @@ class GenotypeBlocks:
 
     def of_variants(self, index: IndexArray) -> "GenotypeBlocks":
         """What some of the variants add to the blocks."""
-        return replace(self, columns=self.columns.take(index))
+        return replace(self, columns=self.columns.take(index), index=self.index[index])
 
     def thinned(self, terms: int) -> "GenotypeBlocks":
         """Blocks of at least so many variants, spread over the genome, scaled as all of them are.
@@ -158,7 +159,7 @@ class GenotypeBlocks:
             return self
         index = spread_over(np.arange(self.columns.n_columns), terms, seed=0)
         factor = float(np.sqrt(self.columns.n_columns / terms))
-        return replace(self, columns=self.columns.rescaled(factor).take(index))
+        return replace(self.of_variants(index), columns=self.columns.rescaled(factor).take(index))
 
     def _parts(self) -> list[slice]:
         """Equal parts of the variants, the same on any number of threads."""
@@ -179,7 +180,6 @@ def genotype_blocks(
     order: IndexArray,
     *,
     count: int | None = None,
-    without: Collection[int] = (),
     seed: int = 0,
 ) -> GenotypeBlocks:
     """Blocks of K from some of its variants, spread over the genome, scaled to mean diagonal 1.
@@ -189,36 +189,30 @@ def genotype_blocks(
     operator : K.
     order : (n,) the analysed sample at each position of the tree.
     count : at most so many variants, all if None.
-    without : numbers of chromosomes none of whose variants is used: a factor that has not seen a
-        variant predicts x' Sigma^-1 x for it without bias.
     seed : of the choice of variants.
 
     Raises
     ------
     VariantError
-        If no variant is left.
+        If none of them varies.
 
     Cost: reading those variants, and n m / 4 bytes for packed genotypes.
     """
     by_chromosome = np.argsort(operator.label, kind="stable")
-    left = by_chromosome[~np.isin(operator.label[by_chromosome], list(without))]
-    index = np.sort(spread_over(left, len(left) if count is None else count, seed))
-    trace = float(operator.squares[index].sum())
-    if not trace > 0.0:
-        raise VariantError(
-            "the relationship matrix has no variation without the chromosomes left out; expected "
-            "variants on at least two chromosomes; do not leave out chromosomes"
-        )
+    most = len(by_chromosome) if count is None else count
+    index = np.sort(spread_over(by_chromosome, most, seed))
+    trace = float(operator.traces_among(index).of(np.array([-1]))[0])
     columns = operator.columns
     factor = float(np.sqrt(operator.n / trace))
     rows = operator.rows[order]
     if isinstance(columns, PackedColumns):
         anew = _packed_anew(columns.rescaled(factor), index, rows, operator.threads)
-        return GenotypeBlocks(anew, operator.threads)
+        return GenotypeBlocks(anew, index, operator.threads)
     if isinstance(columns, SourceColumns):
         chosen = columns.take(index).rescaled(factor)
         return GenotypeBlocks(
             SourceColumns(chosen.source, chosen.variants, chosen.samples[rows], chosen.scaling),
+            index,
             operator.threads,
         )
     raise TypeError(f"cannot bring {columns!r} into an order")
@@ -238,24 +232,20 @@ def _packed_anew(
 
 
 def blocks_and_sketch(
-    operator: RelationshipOperator,
-    order: IndexArray,
-    *,
-    without: Collection[int] = (),
-    seed: int = 0,
-) -> tuple[GenotypeBlocks, GenotypeBlocks]:
-    """Blocks to measure a hierarchical factor in, and cheaper ones to search its columns in.
+    operator: RelationshipOperator, order: IndexArray, *, seed: int = 0
+) -> tuple[GenotypeBlocks, GenotypeBlocks | None]:
+    """Blocks to measure a hierarchical factor in, and others to search its columns in.
 
-    As many variants are searched as there are samples, between 5,000 and 20,000, and twice as many
-    measured: with fewer, directions that are noise of the choice of variants look like relatedness.
+    Each is made of 20,000 variants, drawn apart, so that a direction that is noise of one choice of
+    variants is found to be worth nothing in the other.  There is no sketch where that is all there
+    are.
 
-    Cost: n (m + m') / 4 bytes for packed genotypes, at most 15,000 n.
+    Cost: 10,000 n bytes for packed genotypes.
     """
-    fewest, most = _SEARCHED
-    count = int(np.clip(operator.n, fewest, most))
-    blocks = genotype_blocks(operator, order, count=2 * count, without=without, seed=seed)
-    sketch = genotype_blocks(operator, order, count=count, without=without, seed=seed + 1)
-    return blocks, sketch
+    blocks = genotype_blocks(operator, order, count=_SEARCHED, seed=seed)
+    if operator.n_variants <= _SEARCHED:
+        return blocks, None
+    return blocks, genotype_blocks(operator, order, count=_SEARCHED, seed=seed + 1)
 
 
 @dataclass(frozen=True, eq=False)

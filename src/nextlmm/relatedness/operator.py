@@ -191,6 +191,10 @@ class RelationshipOperator(SymmetricOperator):
             total += f @ f.T
         return np.asarray(total * (self.n / trace))
 
+    def traces_among(self, index: IndexArray) -> Traces:
+        """Traces of F F' over some of the variants alone, with and without each chromosome."""
+        return traces_of(self.squares[index], self.label[index], len(self.chromosomes))
+
     def without(self, chromosome: int) -> SymmetricOperator:
         """K without the variants of a chromosome, as an operator of its own."""
         self.traces.of(_left_out(np.array([chromosome]), 1, len(self.chromosomes)))
@@ -217,28 +221,9 @@ class RelationshipOperator(SymmetricOperator):
             index = np.sort(np.argsort(self.label, kind="stable")[drawn])
         return self._of_columns(index)
 
-    def packed_in(self, order: IndexArray) -> Columns:
-        """F with the analysed samples in the given order, in memory, so that K = F F' exactly.
-
-        Parameters
-        ----------
-        order : (n,) a permutation of the analysed samples.
-
-        Cost: one pass over the genotypes; memory is n m / 4 bytes for packed genotypes.
-        """
-        factor = float(np.sqrt(self.n / self.traces.of(np.array([-1]))[0]))
-        columns = self.columns.rescaled(factor)
-        every = np.arange(self.n_variants)
-        if isinstance(columns, PackedColumns):
-            return columns.packed_anew(every, self.rows[order])
-        if isinstance(columns, SourceColumns):
-            samples = columns.samples[self.rows[order]]
-            return SourceColumns(columns.source, columns.variants, samples, columns.scaling)
-        raise TypeError(f"cannot bring {columns!r} into an order")
-
     def _of_columns(self, index: IndexArray) -> "RelationshipOperator":
         label, squares = self.label[index], self.squares[index]
-        traces = traces_of(squares, label, len(self.chromosomes))
+        traces = self.traces_among(index)
         columns = self.columns.take(index)
         if isinstance(columns, PackedColumns):
             columns = columns.held(self.threads)

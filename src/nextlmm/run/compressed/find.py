@@ -14,6 +14,7 @@ from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.estimate import estimate_null
 from nextlmm.lmm.null import NullModel
 from nextlmm.progress import Progress, Silent
+from nextlmm.relatedness.hierarchical import HierarchicalMatrix
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.compressed.certificate import (
     PROBES,
@@ -24,7 +25,7 @@ from nextlmm.run.compressed.certificate import (
     measured,
     pencil_processes,
 )
-from nextlmm.run.compressed.matrix import CompressedMatrix, HierarchicalCovariance, compress
+from nextlmm.run.compressed.matrix import HierarchicalCovariance, compress
 from nextlmm.run.compressed.scan import (
     ExactSide,
     Lens,
@@ -114,7 +115,7 @@ def _estimate(problem: Problem, hierarchy: Hierarchy, model: Model) -> NullModel
 
 def _find(
     ordered: Arrangement,
-    matrix: CompressedMatrix,
+    matrix: HierarchicalMatrix,
     model: Model,
     whole: NullModel,
     listener: Progress,
@@ -212,7 +213,7 @@ class _Certifier:
     null: NullModel
     factor: ProjectedFactor
 
-    def exact_h2(self, matrix: CompressedMatrix) -> ExactH2 | None:
+    def exact_h2(self, matrix: HierarchicalMatrix) -> ExactH2 | None:
         """Where the exact REML is highest, near that of the compressed matrix."""
         return exact_h2(
             self.ordered.operator,

@@ -1,4 +1,4 @@
-"""The hierarchy of K and of K without a chromosome, summed over the genotypes."""
+"""The hierarchy of K, from all of its variants, and the matrix that it stands for."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,8 @@ from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy
 from nextlmm.linalg.hodlr_build import Budget
 from nextlmm.linalg.hodlr_levels import Effort, Ranks, build_hierarchy
 from nextlmm.linalg.tree import Node
-from nextlmm.relatedness.blocks import GenotypeBlocks, genotype_blocks
+from nextlmm.relatedness.blocks import genotype_blocks
+from nextlmm.relatedness.hierarchical import HierarchicalMatrix
 from nextlmm.relatedness.operator import RelationshipOperator
 
 BUILD_WEIGHT = 0.5
@@ -55,46 +56,9 @@ class HierarchicalCovariance(Covariance):
         return self.hierarchy.factor(self.weight)
 
 
-@dataclass(frozen=True, eq=False)
-class CompressedMatrix:
-    """K in tree order, compressed, from all of its variants.
-
-    ``blocks`` are scaled so that all variants together have mean diagonal 1.
-    """
-
-    operator: RelationshipOperator
-    blocks: GenotypeBlocks
-    hierarchy: Hierarchy
-
-    def without(self, chromosome: int) -> Hierarchy:
-        """The same columns for K without a chromosome, whose leaves and energies leave it out.
-
-        Cost: one pass over the variants of the chromosome, or over those of all others if it has
-        most of them, so that what is left is not the difference of two large numbers.
-        """
-        if chromosome < 0:
-            return self.hierarchy
-        traces = self.operator.traces
-        scale = traces.whole / float(traces.of(np.array([chromosome]))[0])
-        is_own = self.operator.label == chromosome
-        mostly = 2 * np.count_nonzero(is_own) > len(is_own)
-        part = self.blocks.of_variants(np.flatnonzero(~is_own if mostly else is_own))
-        nodes = [node for node, _ in self.hierarchy.leaves or ()]
-        leaves = dict(zip(nodes, part.leaves(nodes), strict=True))
-        energies = part.energies({found.node: found.columns for found in self.hierarchy.nodes})
-        if mostly:
-            return self.hierarchy.replaced(_times(leaves, scale), _times(energies, scale))
-        whole = dict(self.hierarchy.leaves or ())
-        kept = {found.node: found.energy for found in self.hierarchy.nodes}
-        return self.hierarchy.replaced(
-            {node: scale * (whole[node] - taken) for node, taken in leaves.items()},
-            {node: scale * (kept[node] - taken) for node, taken in energies.items()},
-        )
-
-
 def compress(
     operator: RelationshipOperator, tree: Node, budget: Budget, *, seed: int
-) -> CompressedMatrix:
+) -> HierarchicalMatrix:
     """Find the columns at h2 = 0.5 and measure them in all variants.
 
     Cost: two passes over all variants for leaves and energies, and some ten over as many variants
@@ -102,7 +66,7 @@ def compress(
     """
     blocks = genotype_blocks(operator, np.arange(operator.n), seed=seed)
     ranks = ranks_for(budget)
-    return CompressedMatrix(
+    return HierarchicalMatrix(
         operator, blocks, build_hierarchy(blocks, tree, weight=BUILD_WEIGHT, ranks=ranks, seed=seed)
     )
 
@@ -116,7 +80,3 @@ def ranks_for(budget: Budget) -> Ranks:
     steps = -(-(budget.rank + _OVERSAMPLED) // 32) + 1
     effort = Effort(min(32, budget.rank + _OVERSAMPLED), steps, budget.rank)
     return Ranks(root=effort, inner=effort, worth=0.0)
-
-
-def _times(of_nodes: dict[Node, FloatArray], scale: float) -> dict[Node, FloatArray]:
-    return {node: scale * values for node, values in of_nodes.items()}

@@ -8,8 +8,7 @@ import numpy as np
 
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.cohort.relatives import Parents, RelatedPairs, SampleOrder
-from nextlmm.genotype.tables import IndexArray
-from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy
+from nextlmm.linalg.hierarchy import HierarchicalFactor
 from nextlmm.linalg.hodlr_levels import (
     COMPONENTS,
     COMPONENTS_AND_BLOCKS,
@@ -21,7 +20,8 @@ from nextlmm.linalg.ordering import joined
 from nextlmm.linalg.tree import ClusterTree
 from nextlmm.lmm.design import Design
 from nextlmm.lmm.stochastic import StochasticFit
-from nextlmm.relatedness.blocks import GenotypeBlocks, blocks_and_sketch, genotype_blocks
+from nextlmm.relatedness.blocks import blocks_and_sketch
+from nextlmm.relatedness.hierarchical import HierarchicalMatrix
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.relatedness.ordering import (
     Components,
@@ -41,10 +41,8 @@ from nextlmm.run.shared import Shared
 RANKS: Mapping[Way, Ranks] = MappingProxyType(
     {"hodlr": Ranks(), "components": COMPONENTS_AND_BLOCKS, "plain": NOTHING}
 )
-_VARIANTS = (10_000, 20_000)
-"""Fewest and most variants of a preconditioner, twice as many as samples in between."""
 _SEARCHED_AT = (0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
-_AUDITED, _AUDIT_RTOL = 96, 1e-3
+_AUDITED, _AUDIT_RTOL = 64, 1e-3
 _RELATED_SHARE = 0.01
 """Share of samples with a relative from which families are worth a hierarchy."""
 _OUTSTANDING = 2.0
@@ -84,57 +82,36 @@ class Arrangement:
 
     def preconditioner(self, h2: float, ranks: Ranks) -> HierarchicalFactor:
         """The same with these ranks."""
-        n = self.problem.n
-        count = int(np.clip(2 * n, *_VARIANTS))
-
-        def searched() -> Hierarchy:
-            blocks = genotype_blocks(self.operator, np.arange(n), count=count, seed=self.audit.seed)
-            return self._search(blocks, None, h2, ranks)
-
-        key = "preconditioner", _searched_at(h2), ranks
-        return self.found.once(key, searched).factor(h2)
+        return self.matrix(h2, ranks).hierarchy.factor(h2)
 
     def predictors(
         self, h2: float, design: Design, left_out: Sequence[int]
     ) -> Iterator[ProjectedFactor]:
-        """A factor that has not seen the chromosome, from half of the genome, for each of them.
+        """The factor without each chromosome.
 
-        A factor that has seen a variant takes its x'Px for too small.  Two factors serve all
-        chromosomes, each those of the half that it was built without; without LOCO a variant is in
-        K, and so is it in the factor.  The dominant components are in it on every route: without
-        them x'Px of the variants that follow the populations would be anybody's guess.
+        A factor that has seen a variant takes its x'Px for too small.  The dominant components are
+        in it on every route: without them x'Px of the variants that follow the populations would
+        be anybody's guess.
         """
-        halves = _halves(self.operator)
-        made: dict[int, ProjectedFactor] = {}
+        matrix = self.matrix(h2, COMPONENTS if self.way == "plain" else RANKS[self.way])
         for chromosome in left_out:
-            half = int(halves[chromosome]) if chromosome >= 0 else -1
-            if half not in made:
-                without = np.flatnonzero(halves == half).tolist() if half >= 0 else []
-                made[half] = projected_factor(self._predictor(h2, without), design)
-            yield made[half]
+            yield projected_factor(matrix.without(chromosome).factor(h2), design)
 
-    def _predictor(self, h2: float, without: list[int]) -> HierarchicalFactor:
-        ranks = COMPONENTS if self.way == "plain" else RANKS[self.way]
+    def matrix(self, h2: float, ranks: Ranks) -> HierarchicalMatrix:
+        """K as a hierarchy for factors at about this heritability, from a sample of its variants.
 
-        def searched() -> Hierarchy:
-            blocks, sketch = blocks_and_sketch(
-                self.operator, np.arange(self.problem.n), without=without, seed=self.audit.seed
-            )
-            return self._search(blocks, sketch, h2, ranks)
+        What is searched at one is kept for all near it.
+        """
+        weight = _searched_at(h2)
+        return self.found.once(("hierarchy", weight, ranks), lambda: self._searched(weight, ranks))
 
-        return self.found.once(("predictor", _searched_at(h2), *without), searched).factor(h2)
-
-    def _search(
-        self, blocks: GenotypeBlocks, sketch: GenotypeBlocks | None, h2: float, ranks: Ranks
-    ) -> Hierarchy:
-        return build_hierarchy(
-            blocks,
-            self.tree,
-            weight=_searched_at(h2),
-            ranks=ranks,
-            sketch=sketch,
-            seed=self.audit.seed,
+    def _searched(self, weight: float, ranks: Ranks) -> HierarchicalMatrix:
+        seed = self.audit.seed
+        blocks, sketch = blocks_and_sketch(self.operator, np.arange(self.problem.n), seed=seed)
+        hierarchy = build_hierarchy(
+            blocks, self.tree, weight=weight, ranks=ranks, sketch=sketch, seed=seed
         )
+        return HierarchicalMatrix(self.operator, blocks, hierarchy)
 
     def improved(self, fit: StochasticFit, model: Model) -> StochasticFit:
         """The null model as it is: there is no exact factor to improve it with."""
@@ -174,16 +151,6 @@ def _searched_at(h2: float) -> float:
     finds more of what is noise of that part.
     """
     return max((at for at in _SEARCHED_AT if at <= h2), default=_SEARCHED_AT[0])
-
-
-def _halves(operator: RelationshipOperator) -> IndexArray:
-    """0 or 1 for each chromosome, so that both have about as many variants."""
-    size = np.bincount(operator.label, minlength=len(operator.chromosomes))
-    half, total = np.zeros(len(size), dtype=np.intp), np.zeros(2)
-    for chromosome in np.argsort(-size, kind="stable"):
-        half[chromosome] = total.argmin()
-        total[half[chromosome]] += size[chromosome]
-    return half
 
 
 def _tree(
