@@ -27,6 +27,7 @@ from nextlmm.relatedness.grm import variant_scaling
 from nextlmm.run.analysis import Analysis, analyse
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem, Relating, make_problem
+from nextlmm.run.related import Related
 
 FloatArray = NDArray[np.float64]
 
@@ -217,8 +218,13 @@ def _given_matrix(
         y=cohort.y,
         covariates=cohort.covariates,
         variants=everything,
-        related=everything,
+        related=Related(
+            source,
+            cohort.analysed,
+            everything,
+            summary,
+            variant_scaling(summary, "standardized"),
+        ),
         summary=summary,
-        scaling=variant_scaling(summary, "standardized"),
         given=np.asfortranarray(k[chosen]),
     )

@@ -181,8 +181,10 @@ def check_matrix(options: "GwasOptions") -> None:
             "Option grm gives one matrix for all chromosomes, and LOCO needs one without each of "
             "them; turn LOCO off by --no-loco (loco=False in Python), or leave the matrix out."
         )
-    if options.grm is not None and options.grm_extract is not None:
-        raise UsageError("Options grm and grm-extract both say what the matrix is; give one.")
+    for name in ("grm_bfile", "grm_extract"):
+        if options.grm is not None and getattr(options, name) is not None:
+            other = name.replace("_", "-")
+            raise UsageError(f"Options grm and {other} both say what the matrix is; give one.")
     if options.grm_id is not None and options.grm is None:
         raise UsageError("Option grm-id lists the samples of a matrix; name that by option grm.")
 

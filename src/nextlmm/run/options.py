@@ -157,12 +157,16 @@ class GwasOptions:
         centred over the analysed samples and scaled to mean diagonal 1, and needs --no-loco.
     grm_id
         Samples of that matrix, one line for each row. Unless given, the list beside it.
+    grm_bfile
+        Genotypes that the relationship matrix is made of, where they are not those tested: the
+        common prefix of PLINK 1 files, or a file of another format with the end of its name.
+        Samples are matched by ID; LOCO leaves out the chromosome of the same name.
     grm_weighting
         Weight of a variant in the relationship matrix: standardized divides by its standard
         deviation, centered does not.
     grm_extract
         Variants of the relationship matrix: only those listed in this file, one identifier per
-        line, tested or not. Those that are tested unless given.
+        line, tested or not. Those that are tested unless given, or all of --grm-bfile.
     kl_tolerance
         In hodlr mode, largest KL divergence from the exact model that the compression may cost.
         Below 2,000 samples it is met, by exact blocks if need be, and 0.1 unless --rank is given;
@@ -242,6 +246,7 @@ class GwasOptions:
     relatives: Annotated[str | None, Parameter(group=_MATRIX)] = None
     grm: Annotated[str | None, Parameter(group=_MATRIX)] = None
     grm_id: Annotated[str | None, Parameter(group=_MATRIX)] = None
+    grm_bfile: Annotated[str | None, Parameter(group=_MATRIX, alias="--grm-genotypes")] = None
     grm_weighting: Annotated[GrmWeighting, Parameter(group=_MATRIX)] = "standardized"
     grm_extract: Annotated[str | None, Parameter(group=_MATRIX)] = None
     kl_tolerance: Annotated[float | None, Parameter(group=_MATRIX)] = None
@@ -336,7 +341,7 @@ _PATHS = (
     *GENOTYPES,
     *("sample", "annotation"),
     *("pheno", "out", "covar", "keep", "remove", "extract", "exclude"),
-    *("grm", "grm_id", "grm_extract", "order", "relatives"),
+    *("grm", "grm_id", "grm_bfile", "grm_extract", "order", "relatives"),
 )
 
 

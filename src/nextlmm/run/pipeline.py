@@ -14,13 +14,7 @@ from nextlmm.cohort.match import match_rows
 from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
 from nextlmm.genotype.chromosome import chromosome_key
-from nextlmm.genotype.equilibrium import equilibrium_log_p
-from nextlmm.genotype.filters import (
-    VariantFilter,
-    VariantSelection,
-    read_id_list,
-    select_variants,
-)
+from nextlmm.genotype.filters import VariantFilter, VariantSelection, read_id_list
 from nextlmm.genotype.source import GenotypeSource, open_genotypes
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.linalg.covariance import FloatArray
@@ -39,6 +33,7 @@ from nextlmm.run.model import Model
 from nextlmm.run.option_checks import chosen_chromosomes, split_names
 from nextlmm.run.options import GwasOptions
 from nextlmm.run.problem import Problem, Relating, make_problem
+from nextlmm.run.related import RelatedChoice, select
 from nextlmm.run.timing import Stopwatch, peak_memory_bytes, work_facts
 from nextlmm.work import count
 
@@ -82,7 +77,7 @@ class _Inputs:
     keep: SampleColumns | None
     remove: SampleColumns | None
     variant_filter: VariantFilter
-    related_filter: VariantFilter | None
+    related: RelatedChoice
     kin: SampleColumns | Pedigree | KinshipList | None
     given: GivenRelationships | None
 
@@ -184,7 +179,7 @@ def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
         keep=read_sample_list(options.keep) if options.keep else None,
         remove=read_sample_list(options.remove) if options.remove else None,
         variant_filter=variant_filter,
-        related_filter=_related_filter(options, variant_filter),
+        related=_related(options, variant_filter, listener),
         kin=_read_kin(options),
         given=read_relationships(options.grm, options.grm_id) if options.grm else None,
     )
@@ -198,9 +193,14 @@ def _open(options: GwasOptions, listener: Progress) -> GenotypeSource:
         sample=options.sample,
         annotation=options.annotation,
         vcf_field=options.vcf_field,
-        held_bytes=allowed_bytes(options.memory),
+        held_bytes=_held_bytes(options),
         progress=listener,
     )
+
+
+def _held_bytes(options: GwasOptions) -> float:
+    """What the genotypes of one file may take in memory: all, or half of it if there are two."""
+    return allowed_bytes(options.memory) / (1.0 if options.grm_bfile is None else 2.0)
 
 
 def _chromosomes(options: GwasOptions) -> frozenset[str] | None:
@@ -208,17 +208,27 @@ def _chromosomes(options: GwasOptions) -> frozenset[str] | None:
     return None if names is None else frozenset(map(chromosome_key, names))
 
 
-def _related_filter(options: GwasOptions, tested: VariantFilter) -> VariantFilter | None:
-    """What the variants of the relationship matrix must satisfy, None for those that are tested."""
-    if options.grm_extract is None:
-        return None
-    return replace(
+def _related(options: GwasOptions, tested: VariantFilter, listener: Progress) -> RelatedChoice:
+    """What the relationship matrix is made of: the tested variants unless options say otherwise."""
+    if options.grm_bfile is None and options.grm_extract is None:
+        return RelatedChoice()
+    source = None
+    if options.grm_bfile is not None:
+        source = open_genotypes(
+            options.grm_bfile,
+            vcf_field=options.vcf_field,
+            held_bytes=_held_bytes(options),
+            progress=listener,
+        )
+    listed = options.grm_extract
+    variant_filter = replace(
         tested,
         chromosomes=None,
-        extract=read_id_list(options.grm_extract),
+        extract=read_id_list(listed) if listed is not None else None,
         exclude=None,
-        purpose="the relationship matrix (--grm-extract)",
+        purpose=f"the relationship matrix ({'--grm-bfile' if listed is None else '--grm-extract'})",
     )
+    return RelatedChoice(source, variant_filter)
 
 
 def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | None:
@@ -239,7 +249,7 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
         rank_normal_trait=options.rint,
         keep=inputs.keep,
         remove=inputs.remove,
-        related=None if inputs.given is None else inputs.given.samples,
+        related=inputs.related.samples if inputs.given is None else inputs.given.samples,
     )
 
 
@@ -262,7 +272,7 @@ def _run_traits(
                 prepared = prepared or _prepare(inputs, cohort, model, listener)
                 selection, problem = prepared
             analysis = analyse(problem.for_trait(cohort), model, progress=listener, watch=watch)
-            results[cohort.trait] = TraitResult(cohort, selection, problem.n_related, analysis)
+            results[cohort.trait] = TraitResult(cohort, selection, problem.related, analysis)
     return {cohort.trait: results[cohort.trait] for cohort in cohorts}
 
 
@@ -282,27 +292,16 @@ def _prepare(
     source = inputs.source
     summary = summarise_variants(source, cohort.analysed, progress=listener)
     count(genotypes=len(cohort) * len(source.variants))
-
-    def selected(variant_filter: VariantFilter) -> VariantSelection:
-        return select_variants(
-            source.variants,
-            summary,
-            len(cohort),
-            variant_filter,
-            equilibrium=lambda variants: equilibrium_log_p(source, variants, cohort.analysed),
-        )
-
-    selection = selected(inputs.variant_filter)
-    relating = Relating(model.grm_weighting, model.loco)
-    related = selection.index
-    if inputs.related_filter is not None:
-        related = selected(inputs.related_filter).index
+    selection = select(source, cohort.analysed, summary, inputs.variant_filter)
+    related = inputs.related.relate(
+        source, cohort, selection, summary, model.grm_weighting, progress=listener
+    )
     problem = make_problem(
         source,
         cohort,
         selection,
         summary,
-        relating,
+        Relating(model.grm_weighting, model.loco),
         related=related,
         given=_given(inputs, cohort),
         kin=inputs.kin,
@@ -326,4 +325,6 @@ def _input_paths(options: GwasOptions, inputs: _Inputs) -> dict[str, str]:
     named = {name: getattr(options, name) for name in _INPUTS}
     chosen = {name: path for name, path in named.items() if path is not None}
     given = {} if inputs.given is None else inputs.given.files
-    return {**inputs.source.files, **given, **chosen}
+    related = {} if inputs.related.source is None else inputs.related.source.files
+    apart = {f"grm_{role}": path for role, path in related.items()}
+    return {**inputs.source.files, **apart, **given, **chosen}
