@@ -1,0 +1,141 @@
+"""A relationship matrix of other genotypes than those tested, against the textbook."""
+
+import numpy as np
+import pytest
+
+from nextlmm.errors import AlignmentError, UsageError, VariantError
+from nextlmm.genotype.bed_writer import write_plink
+from nextlmm.genotype.tables import SampleTable, VariantTable, string_array
+from nextlmm.run.options import GwasOptions
+from nextlmm.run.pipeline import gwas
+from nextlmm.testing import reference
+
+from .conftest import make_cohort
+
+COLUMNS = [0, 5, 90, 170, 239]
+ROUTES = [
+    {"route": "dense"},
+    {"route": "hodlr"},
+    {"mode": "dense"},
+    {"mode": "hodlr", "kl_tolerance": 1e-9},
+]
+
+
+def run(files, **choices):
+    result = gwas(GwasOptions(**(files | choices)))
+    return result.tables["y"], result.document
+
+
+@pytest.mark.parametrize("options", ROUTES)
+@pytest.mark.parametrize("loco", [True, False])
+def test_gwas__the_same_file_twice_is_the_file(files, options, loco):
+    once, _ = run(files, loco=loco, **options)
+    twice, document = run(files, loco=loco, grm_bfile=files["bfile"], **options)
+    assert twice.equals(once)
+    assert {"bed", "grm_bed", "grm_bim", "grm_fam"} <= set(document["inputs"])
+
+
+class Other:
+    """Other variants of the samples of a cohort but four, in another order, on chromosomes chr1 to
+    chr3 and a fourth one."""
+
+    def __init__(self, folder, cohort):
+        rng = np.random.default_rng(5)
+        n = len(cohort.y)
+        dosage = make_cohort(n, 200, seed=8).dosage
+        related = np.arange(n // 3)
+        dosage[related] = np.where(rng.random((n // 3, 200)) < 0.5, dosage[related - 1], 1.0)
+        self.dosage = dosage
+        self.chromosome = np.array(["chr1", "chr2", "X", "4"])[np.arange(200) * 4 // 200]
+        self.rows = rng.permutation(n)[4:]
+        self.present = np.sort(self.rows)
+        ids = string_array([cohort.ids[i] for i in self.rows])
+        variants = VariantTable(
+            chromosome=string_array(self.chromosome.tolist()),
+            variant_id=string_array(f"o{j}" for j in range(200)),
+            position_bp=np.arange(1, 201) * 500,
+            effect_allele=string_array(["C"] * 200),
+            other_allele=string_array(["T"] * 200),
+        )
+        write_plink(folder / "other", dosage[self.rows], SampleTable(ids, ids), variants)
+        self.prefix = str(folder / "other")
+
+    def matrix(self, used=None, without=None):
+        """K of the samples that both have, in the order of the cohort."""
+        columns = np.arange(200) if used is None else used
+        if without is not None:
+            columns = columns[np.char.lstrip(self.chromosome[columns].astype(str), "chr") != without]
+        dosage = self.dosage[np.ix_(self.present, columns)]
+        called = ~np.isnan(dosage).all(axis=0)
+        return reference.relationship_matrix(dosage[:, called])
+
+
+@pytest.fixture
+def other(cohort, tmp_path):
+    return Other(tmp_path, cohort)
+
+
+@pytest.mark.parametrize("options", ROUTES)
+@pytest.mark.parametrize("loco", [True, False])
+def test_gwas__a_matrix_of_another_file_is_the_textbook(cohort, files, other, options, loco):
+    table, document = run(files, grm_bfile=other.prefix, loco=loco, **options)
+    at = other.present
+    y, c = cohort.y[at], np.column_stack([np.ones(len(at)), cohort.covariate[at]])
+    whole = other.matrix()
+    h2 = reference.estimate_h2(y, c, whole, reml=True)
+    for j in COLUMNS:
+        x = cohort.dosage[at, j]
+        x = np.where(np.isnan(x), np.nanmean(x), x)
+        k = other.matrix(without=cohort.chromosome[j]) if loco else whole
+        expected = reference.associate(x, y, c, k, test="wald", h2=h2, h2_ml=h2)
+        exact = -np.log10(expected.p_value)
+        if options.get("mode") is None:
+            assert table["neg_log_10_p_value_low"][j] <= exact * (1.0 + 2e-3) + 1e-4
+            assert table["neg_log_10_p_value_high"][j] >= exact * (1.0 - 2e-3) - 1e-4
+        if options != {"route": "hodlr"}:  # which predicts where there is no hit
+            assert table["neg_log_10_p_value"][j] == pytest.approx(exact, rel=2e-3, abs=1e-4)
+    facts = document["traits"]["y"]
+    assert document["samples"]["excluded"] == {"not in the relationship matrix": 4}
+    assert facts["n"] == len(cohort.y) - 4
+    assert facts["relationship_matrix"] == {
+        "genotypes": other.prefix + ".bed",
+        "in_genotypes": 200,
+        "excluded": {},
+        "selected": 200,
+        "varying": 199,
+    }
+    assert facts["warnings"] == []
+
+
+def test_gwas__grm_extract_is_of_the_other_file(files, other, tmp_path):
+    (tmp_path / "grm.txt").write_text("".join(f"o{j}\n" for j in range(0, 200, 2)))
+    listed = str(tmp_path / "grm.txt")
+    _, document = run(files, grm_bfile=other.prefix, grm_extract=listed, chr="1")
+    matrix = document["traits"]["y"]["relationship_matrix"]
+    assert matrix["excluded"] == {"not in the extract list": 100}
+    (tmp_path / "grm.txt").write_text("v1\n")
+    with pytest.raises(VariantError, match=r"relationship matrix \(--grm-extract\)"):
+        run(files, grm_bfile=other.prefix, grm_extract=listed)
+
+
+def test_gwas__chromosomes_that_the_matrix_does_not_have_are_named(cohort, files, other, tmp_path):
+    bim = tmp_path / "other.bim"
+    bim.write_text(bim.read_text().replace("chr1\t", "scaffold1\t"))
+    _, document = run(files, grm_bfile=other.prefix)
+    (warning,) = document["traits"]["y"]["warnings"]
+    assert "no variant of the relationship matrix is on chromosome 1 of the tested" in warning
+    assert "(the matrix has scaffold1, 2, X and 1 more)" in warning
+    _, document = run(files, grm_bfile=other.prefix, loco=False)
+    assert not document["traits"]["y"]["warnings"]
+
+
+def test_gwas__other_samples(files, other, tmp_path):
+    fam = tmp_path / "other.fam"
+    fam.write_text(fam.read_text().replace("s", "t"))
+    with pytest.raises(AlignmentError, match=r"other\.fam"):
+        run(files, grm_bfile=other.prefix)
+
+
+def test_options__a_matrix_and_genotypes_for_one():
+    with pytest.raises(UsageError, match="Options grm and grm-bfile both"):
+        GwasOptions(bfile="a", pheno="b", out="c", grm="k", grm_bfile="d", loco=False)
