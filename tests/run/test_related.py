@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from nextlmm.errors import AlignmentError, UsageError, VariantError
+from nextlmm.genotype.bed import open_bed
 from nextlmm.genotype.bed_writer import write_plink
+from nextlmm.genotype.filters import VariantFilter, select_variants
+from nextlmm.genotype.prune import prune
+from nextlmm.genotype.prune_rule import parse_pruning
+from nextlmm.genotype.summary import summarise_variants
 from nextlmm.genotype.tables import SampleTable, VariantTable, string_array
 from nextlmm.run.options import GwasOptions
 from nextlmm.run.pipeline import gwas
@@ -64,7 +69,9 @@ class Other:
         """K of the samples that both have, in the order of the cohort."""
         columns = np.arange(200) if used is None else used
         if without is not None:
-            columns = columns[np.char.lstrip(self.chromosome[columns].astype(str), "chr") != without]
+            columns = columns[
+                np.char.lstrip(self.chromosome[columns].astype(str), "chr") != without
+            ]
         dosage = self.dosage[np.ix_(self.present, columns)]
         called = ~np.isnan(dosage).all(axis=0)
         return reference.relationship_matrix(dosage[:, called])
@@ -102,6 +109,7 @@ def test_gwas__a_matrix_of_another_file_is_the_textbook(cohort, files, other, op
         "in_genotypes": 200,
         "excluded": {},
         "selected": 200,
+        "pruned": None,
         "varying": 199,
     }
     assert facts["warnings"] == []
@@ -116,6 +124,33 @@ def test_gwas__grm_extract_is_of_the_other_file(files, other, tmp_path):
     (tmp_path / "grm.txt").write_text("v1\n")
     with pytest.raises(VariantError, match=r"relationship matrix \(--grm-extract\)"):
         run(files, grm_bfile=other.prefix, grm_extract=listed)
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_gwas__pruning_is_a_list_of_variants(cohort, files, other, tmp_path, separate):
+    choice = {"grm_bfile": other.prefix} if separate else {}
+    found, document = run(files, grm_prune="50,5,0.2", maf=0.05, **choice)
+    prefix = other.prefix if separate else files["bfile"]
+    source = open_bed(prefix)
+    rows = np.arange(len(source.samples))
+    summary = summarise_variants(source)
+    common = select_variants(source.variants, summary, len(rows), VariantFilter(maf=0.05)).index
+    left = prune(source, common, rows, summary, parse_pruning("50,5,0.2"))
+    listed = tmp_path / "left.txt"
+    listed.write_text("".join(f"{name}\n" for name in source.variants.variant_id[left]))
+    expected, _ = run(files, grm_extract=str(listed), maf=0.05, **choice)
+    assert found.equals(expected)
+    matrix = document["traits"]["y"]["relationship_matrix"]
+    assert matrix["pruned"] == {
+        "rule": "window 50 variants, step 5, r2 0.2",
+        "kept": len(left),
+        "of": len(common),
+    }
+    assert 0 < len(left) < len(common)
+    run(files, grm_prune="50,5,0.2", maf=0.05, **choice)
+    log = "".join((tmp_path / "result.log").read_text().split())
+    assert f"({len(left)}keptof{len(common)}bypruning:window50variants" in log
+    assert (f"variantsof{other.prefix}" in log) == separate
 
 
 def test_gwas__chromosomes_that_the_matrix_does_not_have_are_named(cohort, files, other, tmp_path):
@@ -137,5 +172,12 @@ def test_gwas__other_samples(files, other, tmp_path):
 
 
 def test_options__a_matrix_and_genotypes_for_one():
-    with pytest.raises(UsageError, match="Options grm and grm-bfile both"):
-        GwasOptions(bfile="a", pheno="b", out="c", grm="k", grm_bfile="d", loco=False)
+    for name in ("grm_bfile", "grm_prune"):
+        both = {"grm": "k", name: "50,5,0.2"}
+        with pytest.raises(UsageError, match=f"Options grm and {name.replace('_', '-')} both"):
+            GwasOptions(bfile="a", pheno="b", out="c", loco=False, **both)
+
+
+def test_options__pruning_of_no_form():
+    with pytest.raises(UsageError, match="WINDOW,STEP,R2"):
+        GwasOptions(bfile="a", pheno="b", out="c", grm_prune="200")

@@ -1,7 +1,8 @@
 """Thinning variants until no two near each other are strongly correlated.
 
-The variants that stay are those of ``--indep-pairwise`` of PLINK 1.9 and 2.0 on the same samples.
-A window moves along a chromosome by a fixed number of variants.  In every window, the first variant
+The variants that stay are those of ``--indep-pairwise`` of PLINK 1.9 on the same samples, and of
+PLINK 2.0, which also keeps a variant that does not vary where it is alone in its window.  A window
+moves along a chromosome by a fixed number of variants.  In every window, the first variant
 of each pair above the threshold, from the left, meets the nearest one on its right that is above
 the threshold with it: the one with the rarer minor allele goes, the second where they are equal,
 and so over and over until no such pair is left.  Variants that do not vary go too.
@@ -19,8 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nextlmm.errors import UsageError, VariantError
+from nextlmm.errors import VariantError
 from nextlmm.genotype.partition import chromosome_groups
+from nextlmm.genotype.prune_rule import Pruning
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import VariantSummary
 from nextlmm.genotype.tables import IndexArray
@@ -33,59 +35,6 @@ _TIE = 2.0**-44
 _BLOCK = (64, 512)  # fewest and most variants that are multiplied together
 _ITEMS = 2**25  # of a block of dosages, if that is no fewer variants
 _EXACT = 2**24  # up to which single precision has every whole number
-
-
-@dataclass(frozen=True)
-class Pruning:
-    """How variants are thinned.
-
-    Attributes
-    ----------
-    window : reach of a window, in variants, or in kilobases if ``is_kb``.
-    step : variants by which a window moves on.
-    r2 : squared correlation above which one of two variants goes.
-    is_kb : whether the window is in kilobases.
-    """
-
-    window: float
-    step: int
-    r2: float
-    is_kb: bool = False
-
-    def __str__(self) -> str:
-        unit = " kb" if self.is_kb else " variants"
-        return f"window {self.window:g}{unit}, step {self.step}, r2 {self.r2:g}"
-
-
-def parse_pruning(text: str) -> Pruning:
-    """Read WINDOW,STEP,R2, the window as 200 (variants) or 500kb; a step of 1 may be left out.
-
-    Raises
-    ------
-    UsageError
-        If it is not of this form, or a number is out of its range.
-    """
-    parts = text.replace(",", " ").split()
-    if len(parts) > 1 and parts[1].casefold() == "kb":
-        parts[:2] = ["".join(parts[:2])]
-    expected = UsageError(
-        f"Option grm-prune is {text!r}, but it must be WINDOW,STEP,R2: a window of at least 2 "
-        "variants (200) or above 0 kb (500kb), a step of at least 1 variant, and a squared "
-        "correlation from 0 to below 1, as in 200,50,0.2 or 500kb,1,0.2."
-    )
-    if len(parts) not in (2, 3):
-        raise expected
-    window = parts[0].casefold()
-    is_kb = window.endswith("kb")
-    try:
-        size = float(window.removesuffix("kb")) if is_kb else float(int(window))
-        step = int(parts[1]) if len(parts) == 3 else 1
-        r2 = float(parts[-1])
-    except ValueError:
-        raise expected from None
-    if not ((0.0 < size < np.inf if is_kb else size >= 2) and step >= 1 and 0.0 <= r2 < 1.0):
-        raise expected
-    return Pruning(size, step, r2, is_kb)
 
 
 def prune(
@@ -179,9 +128,7 @@ def _greedy(
         firsts = {first for second in new for first in left.get(second, ()) if first >= start}
         active = sorted(firsts)
         while active:
-            active = [
-                first for first in active if _settled(first, right[first], end, stays, minor)
-            ]
+            active = [first for first in active if _settled(first, right[first], end, stays, minor)]
         seen = max(seen, end)
     return stays
 

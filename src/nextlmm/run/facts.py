@@ -110,8 +110,17 @@ def _matrix(related: Related, options: GwasOptions) -> dict[str, Any] | None:
         "in_genotypes": len(related.source.variants),
         "excluded": dict(related.excluded),
         "selected": len(related.variants),
+        "pruned": _pruned(related),
         "varying": related.n_varying,
     }
+
+
+def _pruned(related: Related) -> dict[str, Any] | None:
+    """How many variants were left by pruning, of how many."""
+    if related.pruned is None:
+        return None
+    pruning, before = related.pruned
+    return {"rule": str(pruning), "kept": len(related.variants), "of": before}
 
 
 def _own_h2(table: pl.DataFrame, model: Model) -> dict[str, Any] | None:

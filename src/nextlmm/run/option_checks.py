@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from nextlmm.errors import UsageError
 from nextlmm.genotype.kinds import Kind, check_companions, kind_of
+from nextlmm.genotype.prune_rule import parse_pruning
 
 if TYPE_CHECKING:
     from nextlmm.run.options import GwasOptions
@@ -181,10 +182,12 @@ def check_matrix(options: "GwasOptions") -> None:
             "Option grm gives one matrix for all chromosomes, and LOCO needs one without each of "
             "them; turn LOCO off by --no-loco (loco=False in Python), or leave the matrix out."
         )
-    for name in ("grm_bfile", "grm_extract"):
+    for name in ("grm_bfile", "grm_extract", "grm_prune"):
         if options.grm is not None and getattr(options, name) is not None:
             other = name.replace("_", "-")
             raise UsageError(f"Options grm and {other} both say what the matrix is; give one.")
+    if options.grm_prune is not None:
+        parse_pruning(options.grm_prune)
     if options.grm_id is not None and options.grm is None:
         raise UsageError("Option grm-id lists the samples of a matrix; name that by option grm.")
 

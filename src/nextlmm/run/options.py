@@ -167,6 +167,10 @@ class GwasOptions:
     grm_extract
         Variants of the relationship matrix: only those listed in this file, one identifier per
         line, tested or not. Those that are tested unless given, or all of --grm-bfile.
+    grm_prune
+        Thin the variants of the relationship matrix, as WINDOW,STEP,R2, until no two of them within
+        a window have a squared correlation above R2: the rarer one goes, as in PLINK's
+        --indep-pairwise. The window is in variants (200,50,0.2) or in kb (500kb,1,0.2).
     kl_tolerance
         In hodlr mode, largest KL divergence from the exact model that the compression may cost.
         Below 2,000 samples it is met, by exact blocks if need be, and 0.1 unless --rank is given;
@@ -249,6 +253,7 @@ class GwasOptions:
     grm_bfile: Annotated[str | None, Parameter(group=_MATRIX, alias="--grm-genotypes")] = None
     grm_weighting: Annotated[GrmWeighting, Parameter(group=_MATRIX)] = "standardized"
     grm_extract: Annotated[str | None, Parameter(group=_MATRIX)] = None
+    grm_prune: Annotated[str | None, Parameter(group=_MATRIX)] = None
     kl_tolerance: Annotated[float | None, Parameter(group=_MATRIX)] = None
     rank: Annotated[int | None, _number(_MATRIX)] = None
     leaf_size: Annotated[int, _number(_MATRIX)] = 128

@@ -15,6 +15,7 @@ from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_rel
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
 from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.filters import VariantFilter, VariantSelection, read_id_list
+from nextlmm.genotype.prune_rule import parse_pruning
 from nextlmm.genotype.source import GenotypeSource, open_genotypes
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.linalg.covariance import FloatArray
@@ -210,8 +211,9 @@ def _chromosomes(options: GwasOptions) -> frozenset[str] | None:
 
 def _related(options: GwasOptions, tested: VariantFilter, listener: Progress) -> RelatedChoice:
     """What the relationship matrix is made of: the tested variants unless options say otherwise."""
+    pruning = None if options.grm_prune is None else parse_pruning(options.grm_prune)
     if options.grm_bfile is None and options.grm_extract is None:
-        return RelatedChoice()
+        return RelatedChoice(pruning=pruning)
     source = None
     if options.grm_bfile is not None:
         source = open_genotypes(
@@ -228,7 +230,7 @@ def _related(options: GwasOptions, tested: VariantFilter, listener: Progress) ->
         exclude=None,
         purpose=f"the relationship matrix ({'--grm-bfile' if listed is None else '--grm-extract'})",
     )
-    return RelatedChoice(source, variant_filter)
+    return RelatedChoice(source, variant_filter, pruning)
 
 
 def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | None:

@@ -12,6 +12,8 @@ from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.equilibrium import equilibrium_log_p
 from nextlmm.genotype.filters import VariantFilter, VariantSelection, select_variants
 from nextlmm.genotype.partition import chromosome_groups
+from nextlmm.genotype.prune import prune
+from nextlmm.genotype.prune_rule import Pruning
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import VariantSummary, summarise_variants
 from nextlmm.genotype.tables import IndexArray, SampleTable, StringArray
@@ -44,7 +46,8 @@ class Related:
     summary : all variants of the source over the analysed samples.
     scaling : how the dosages of all variants of the source enter the matrix.
     is_separate : whether the source is another one than that of the tested variants.
-    excluded : variants of the source that are not in the matrix, by reason.
+    excluded : variants of the source that did not pass the filter, by reason.
+    pruned : how the variants were thinned and how many there were before; None if they were not.
     """
 
     source: GenotypeSource
@@ -54,6 +57,7 @@ class Related:
     scaling: Scaling
     is_separate: bool = False
     excluded: Mapping[str, int] = field(default_factory=dict)
+    pruned: tuple[Pruning, int] | None = None
 
     def __repr__(self) -> str:
         return f"<relationships by {self.n_varying:,} variants of {self.source.path}>"
@@ -156,10 +160,12 @@ class RelatedChoice:
     source : genotypes apart from those tested; None for the same.
     variant_filter : what their variants must satisfy; None for the variants that are tested, of
         which there are none in another source.
+    pruning : how the variants are thinned over the kept samples; None if they are not.
     """
 
     source: GenotypeSource | None = None
     variant_filter: VariantFilter | None = None
+    pruning: Pruning | None = None
 
     @property
     def samples(self) -> SampleColumns | None:
@@ -193,8 +199,8 @@ class RelatedChoice:
         AlignmentError
             If the IDs of the samples are ambiguous.
 
-        Cost: a pass over other genotypes, and one over the kept samples if they are more than the
-        analysed ones.
+        Cost: a pass over other genotypes, one over the kept samples if they are more than the
+        analysed ones, and what `nextlmm.genotype.prune.prune` costs.
         """
         related = self.source or source
         analysed, kept = cohort.analysed, cohort.kept
@@ -206,14 +212,18 @@ class RelatedChoice:
             selection = select(related, analysed, summary, self.variant_filter)
         everyone = len(kept) == len(analysed)
         reference = summary if everyone else summarise_variants(related, kept)
+        index = selection.index
+        if self.pruning is not None:
+            index = prune(related, index, kept, reference, self.pruning, progress=progress)
         return Related(
             source=related,
             samples=analysed,
-            variants=selection.index,
+            variants=index,
             summary=summary,
             scaling=variant_scaling(reference, weighting),
             is_separate=self.source is not None,
             excluded=selection.excluded,
+            pruned=None if self.pruning is None else (self.pruning, len(selection)),
         )
 
     def _rows(self, source: GenotypeSource, cohort: Cohort) -> tuple[IndexArray, IndexArray]:
