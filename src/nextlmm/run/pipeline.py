@@ -1,7 +1,7 @@
 """The main job: from genotype and trait files to tables, plots, log and document."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,10 +13,8 @@ from nextlmm.cohort.align import Cohort, align
 from nextlmm.cohort.match import match_rows
 from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
-from nextlmm.genotype.chromosome import chromosome_key
-from nextlmm.genotype.filters import VariantFilter, VariantSelection, read_id_list
-from nextlmm.genotype.prune_rule import parse_pruning
-from nextlmm.genotype.source import GenotypeSource, open_genotypes
+from nextlmm.genotype.filters import VariantFilter, VariantSelection
+from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.threads import available_threads
@@ -28,10 +26,10 @@ from nextlmm.progress import Progress, Silent
 from nextlmm.relatedness.grm_files import GivenRelationships, read_relationships
 from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.analysis import analyse
-from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
+from nextlmm.run.inputs import open_source, related_choice, tested_filter
 from nextlmm.run.model import Model
-from nextlmm.run.option_checks import chosen_chromosomes, split_names
+from nextlmm.run.option_checks import split_names
 from nextlmm.run.options import GwasOptions
 from nextlmm.run.problem import Problem, Relating, make_problem
 from nextlmm.run.related import RelatedChoice, select
@@ -164,73 +162,18 @@ def _publish(
 
 
 def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
-    variant_filter = VariantFilter(
-        maf=options.maf,
-        mac=options.mac,
-        max_missing=options.max_missing,
-        hwe=options.hwe,
-        chromosomes=_chromosomes(options),
-        extract=read_id_list(options.extract) if options.extract else None,
-        exclude=read_id_list(options.exclude) if options.exclude else None,
-    )
+    variant_filter = tested_filter(options)
     return _Inputs(
-        source=_open(options, listener),
+        source=open_source(options, listener),
         traits=read_sample_table(options.pheno),
         covariates=read_sample_table(options.covar) if options.covar else None,
         keep=read_sample_list(options.keep) if options.keep else None,
         remove=read_sample_list(options.remove) if options.remove else None,
         variant_filter=variant_filter,
-        related=_related(options, variant_filter, listener),
+        related=related_choice(options, variant_filter, listener),
         kin=_read_kin(options),
         given=read_relationships(options.grm, options.grm_id) if options.grm else None,
     )
-
-
-def _open(options: GwasOptions, listener: Progress) -> GenotypeSource:
-    path, kind = options.genotypes
-    return open_genotypes(
-        path,
-        kind=kind,
-        sample=options.sample,
-        annotation=options.annotation,
-        vcf_field=options.vcf_field,
-        held_bytes=_held_bytes(options),
-        progress=listener,
-    )
-
-
-def _held_bytes(options: GwasOptions) -> float:
-    """What the genotypes of one file may take in memory: all, or half of it if there are two."""
-    return allowed_bytes(options.memory) / (1.0 if options.grm_bfile is None else 2.0)
-
-
-def _chromosomes(options: GwasOptions) -> frozenset[str] | None:
-    names = chosen_chromosomes(options.chr)
-    return None if names is None else frozenset(map(chromosome_key, names))
-
-
-def _related(options: GwasOptions, tested: VariantFilter, listener: Progress) -> RelatedChoice:
-    """What the relationship matrix is made of: the tested variants unless options say otherwise."""
-    pruning = None if options.grm_prune is None else parse_pruning(options.grm_prune)
-    if options.grm_bfile is None and options.grm_extract is None:
-        return RelatedChoice(pruning=pruning)
-    source = None
-    if options.grm_bfile is not None:
-        source = open_genotypes(
-            options.grm_bfile,
-            vcf_field=options.vcf_field,
-            held_bytes=_held_bytes(options),
-            progress=listener,
-        )
-    listed = options.grm_extract
-    variant_filter = replace(
-        tested,
-        chromosomes=None,
-        extract=read_id_list(listed) if listed is not None else None,
-        exclude=None,
-        purpose=f"the relationship matrix ({'--grm-bfile' if listed is None else '--grm-extract'})",
-    )
-    return RelatedChoice(source, variant_filter, pruning)
 
 
 def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | None:
