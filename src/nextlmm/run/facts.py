@@ -90,7 +90,7 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
             "excluded": dict(result.selection.excluded),
             "status": status,
         },
-        "relationship_matrix": _matrix(result.related, options),
+        "relationship_matrix": result.related.describe() if options.grm is None else None,
         "certificate": analysis.certificate,
         "top_hits": top_hits(analysis.table),
         "timings": seconds_by_stage(analysis.work),
@@ -99,28 +99,6 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "warnings": warnings,
     }
     return facts
-
-
-def _matrix(related: Related, options: GwasOptions) -> dict[str, Any] | None:
-    """Which variants the relationship matrix was made of; None if it was made elsewhere."""
-    if options.grm is not None:
-        return None
-    return {
-        "genotypes": related.source.path,
-        "in_genotypes": len(related.source.variants),
-        "excluded": dict(related.excluded),
-        "selected": len(related.variants),
-        "pruned": _pruned(related),
-        "varying": related.n_varying,
-    }
-
-
-def _pruned(related: Related) -> dict[str, Any] | None:
-    """How many variants were left by pruning, of how many."""
-    if related.pruned is None:
-        return None
-    pruning, before = related.pruned
-    return {"rule": str(pruning), "kept": len(related.variants), "of": before}
 
 
 def _own_h2(table: pl.DataFrame, model: Model) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -77,6 +78,21 @@ class Related:
         """The varying variants of each chromosome, by what its spellings have in common."""
         groups = chromosome_groups(self.varying, self.source.variants.chromosome)
         return {chromosome_key(name): variants for name, variants in groups.items()}
+
+    def describe(self) -> dict[str, Any]:
+        """Which variants the matrix is made of, as JSON values."""
+        pruned = None
+        if self.pruned is not None:
+            pruning, before = self.pruned
+            pruned = {"rule": str(pruning), "kept": len(self.variants), "of": before}
+        return {
+            "genotypes": self.source.path,
+            "in_genotypes": len(self.source.variants),
+            "excluded": dict(self.excluded),
+            "selected": len(self.variants),
+            "pruned": pruned,
+            "varying": self.n_varying,
+        }
 
     def reordered(self, permutation: IndexArray) -> "Related":
         """The same with its samples in another order."""
