@@ -21,6 +21,7 @@ from nextlmm.relatedness.grm import (
     relationship_matrix,
     relationship_sum,
 )
+from nextlmm.relatedness.grm_set import ChromosomeSums
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,3 +87,19 @@ def leave_one_out(
             n_left = total.n_variants - part.n_variants
             rest = RelationshipSum(total.values - part.values, n_left)
         yield LeftOut(name, own, relationship_matrix(rest, overwrite=True))
+
+
+def leave_one_given_out(
+    sums: ChromosomeSums, tested: Mapping[str, IndexArray]
+) -> Iterator[LeftOut]:
+    """K without each chromosome of ``tested`` in turn, of matrices given by chromosome.
+
+    Raises
+    ------
+    VariantError
+        If nothing varies once a chromosome is left out.
+
+    Cost: reading each matrix once more; four (n, n) arrays.
+    """
+    for name, own in tested.items():
+        yield LeftOut(name, own, relationship_matrix(sums.without(name), overwrite=True))

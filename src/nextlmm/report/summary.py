@@ -115,12 +115,14 @@ def _model(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> 
 
 def _matrix_source(trait: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     """What the relationship matrix was made of."""
+    matrix = trait.get("relationship_matrix") or {}
     if options.get("grm"):
-        return f"given by {options['grm']}"
+        names = ", ".join(matrix.get("chromosomes") or ())
+        return f"given by {options['grm']}" + (f" (chromosomes {names})" if names else "")
     source = f"from {count(trait['variants']['in_relationship_matrix'], 'variant')}"
     if options.get("grm_bfile"):
         source += f" of {options['grm_bfile']}"
-    pruned = (trait.get("relationship_matrix") or {}).get("pruned")
+    pruned = matrix.get("pruned")
     if pruned:
         source += f" ({pruned['kept']:,} kept of {pruned['of']:,} by pruning: {pruned['rule']})"
     return source

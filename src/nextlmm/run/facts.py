@@ -23,12 +23,16 @@ _LIST_REASONS = frozenset({"not in the keep list", "in the remove list", NOT_REL
 
 @dataclass(frozen=True, eq=False)
 class TraitResult:
-    """One trait: its samples, its variants, those of the relationship matrix, and the results."""
+    """One trait: its samples, its variants, those of the relationship matrix, and the results.
+
+    ``given_chromosomes`` are those that the relationship matrix was given by.
+    """
 
     cohort: Cohort
     selection: VariantSelection
     related: Related
     analysis: Analysis
+    given_chromosomes: tuple[str, ...] = ()
 
 
 def run_facts(source: GenotypeSource, cohorts: Sequence[Cohort]) -> dict[str, Any]:
@@ -90,7 +94,7 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
             "excluded": dict(result.selection.excluded),
             "status": status,
         },
-        "relationship_matrix": result.related.describe() if options.grm is None else None,
+        "relationship_matrix": _matrix(result, options),
         "certificate": analysis.certificate,
         "top_hits": top_hits(analysis.table),
         "timings": seconds_by_stage(analysis.work),
@@ -99,6 +103,13 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "warnings": warnings,
     }
     return facts
+
+
+def _matrix(result: TraitResult, options: GwasOptions) -> dict[str, Any]:
+    """What the relationship matrix was made of."""
+    if options.grm is None:
+        return result.related.describe()
+    return {"given": options.grm, "chromosomes": list(result.given_chromosomes)}
 
 
 def _own_h2(table: pl.DataFrame, model: Model) -> dict[str, Any] | None:

@@ -154,7 +154,9 @@ class GwasOptions:
     grm
         A relationship matrix made elsewhere: the prefix or the name of a GCTA .grm.bin, .grm.gz or
         .grm.sp, a PLINK 2 .rel.bin or .rel, a NumPy .npy, or a square of numbers in text. It is
-        centred over the analysed samples and scaled to mean diagonal 1, and needs --no-loco.
+        centred over the analysed samples and scaled to mean diagonal 1, and needs --no-loco. With @
+        for the chromosome, as in cohort.chr@, GCTA matrices of single chromosomes, which serve LOCO
+        too.
     grm_id
         Samples of that matrix, one line for each row. Unless given, the list beside it.
     grm_bfile

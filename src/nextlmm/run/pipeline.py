@@ -24,6 +24,8 @@ from nextlmm.output.publication import Publication, check_writable
 from nextlmm.output.tabix import is_indexable
 from nextlmm.progress import Progress, Silent
 from nextlmm.relatedness.grm_files import GivenRelationships, read_relationships
+from nextlmm.relatedness.grm_pattern import is_pattern
+from nextlmm.relatedness.grm_set import ChromosomeSums, RelationshipSet, open_relationship_set
 from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.analysis import analyse
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
@@ -78,7 +80,7 @@ class _Inputs:
     variant_filter: VariantFilter
     related: RelatedChoice
     kin: SampleColumns | Pedigree | KinshipList | None
-    given: GivenRelationships | None
+    given: GivenRelationships | RelationshipSet | None
 
 
 def gwas(
@@ -172,8 +174,17 @@ def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
         variant_filter=variant_filter,
         related=related_choice(options, variant_filter, listener),
         kin=_read_kin(options),
-        given=read_relationships(options.grm, options.grm_id) if options.grm else None,
+        given=_read_given(options),
     )
+
+
+def _read_given(options: GwasOptions) -> GivenRelationships | RelationshipSet | None:
+    """The relationship matrix of another program, or those of single chromosomes."""
+    if options.grm is None:
+        return None
+    if is_pattern(options.grm):
+        return open_relationship_set(options.grm)
+    return read_relationships(options.grm, options.grm_id)
 
 
 def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | None:
@@ -217,7 +228,9 @@ def _run_traits(
                 prepared = prepared or _prepare(inputs, cohort, model, listener)
                 selection, problem = prepared
             analysis = analyse(problem.for_trait(cohort), model, progress=listener, watch=watch)
-            results[cohort.trait] = TraitResult(cohort, selection, problem.related, analysis)
+            results[cohort.trait] = TraitResult(
+                cohort, selection, problem.related, analysis, problem.given_chromosomes
+            )
     return {cohort.trait: results[cohort.trait] for cohort in cohorts}
 
 
@@ -254,7 +267,7 @@ def _prepare(
     return selection, problem
 
 
-def _given(inputs: _Inputs, cohort: Cohort) -> FloatArray | None:
+def _given(inputs: _Inputs, cohort: Cohort) -> FloatArray | ChromosomeSums | None:
     """The given relationships of the analysed samples, in their order."""
     if inputs.given is None:
         return None
@@ -262,6 +275,8 @@ def _given(inputs: _Inputs, cohort: Cohort) -> FloatArray | None:
     is_analysed[cohort.analysed] = True
     match = match_rows(inputs.source.samples, inputs.given.samples, is_analysed)
     rows = match.row[cohort.analysed]
+    if isinstance(inputs.given, RelationshipSet):
+        return inputs.given.of(rows)
     return np.asfortranarray(inputs.given.values[np.ix_(rows, rows)])
 
 

@@ -28,9 +28,10 @@ from nextlmm.genotype.tile import tile_of_packed, tile_of_samples
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.progress import Progress
 from nextlmm.relatedness.grm import RelationshipSum, Weighting, relationship_matrix
-from nextlmm.relatedness.loco import LeftOut, check_loco
+from nextlmm.relatedness.grm_set import ChromosomeSums
+from nextlmm.relatedness.loco import LeftOut, check_loco, leave_one_given_out
 from nextlmm.relatedness.operator import HELD_BYTES, RelationshipOperator
-from nextlmm.run.related import Related, RelatedChoice
+from nextlmm.run.related import Related, RelatedChoice, absent_warning
 from nextlmm.run.shared import Shared
 from nextlmm.run.variant_tile import DosageVariants, PackedVariants, VariantTile
 from nextlmm.work import count
@@ -57,6 +58,7 @@ class Problem:
     related : the genotypes that the relationship matrix is made of.
     summary : all variants of the source over the analysed samples.
     given : (n, n) a relationship matrix made elsewhere, None if it is to be made of the genotypes.
+    given_sums : what it is the sum of, if it was given by chromosome.
     kin : what the user says of who is related, None if nothing.
     warnings : sentences about the genotypes of the samples.
     shared : what does not depend on the trait, for all problems that differ in nothing else.
@@ -70,6 +72,7 @@ class Problem:
     related: Related
     summary: VariantSummary
     given: FloatArray | None = None
+    given_sums: ChromosomeSums | None = None
     kin: Kin | None = None
     warnings: tuple[str, ...] = ()
     shared: Shared = field(default_factory=Shared)
@@ -90,13 +93,18 @@ class Problem:
         """Number of variants that vary and so enter the relationship matrix."""
         return self.related.n_varying
 
+    @property
+    def given_chromosomes(self) -> tuple[str, ...]:
+        """The chromosomes that the relationship matrix was given by, none if it was not."""
+        return () if self.given_sums is None else self.given_sums.chromosomes
+
     def for_trait(self, cohort: Cohort) -> "Problem":
         """The same problem with another trait of the same samples."""
         return replace(self, y=cohort.y, covariates=cohort.covariates)
 
     def reordered(self, permutation: IndexArray) -> "Problem":
         """The same problem with its samples in another order; no result depends on it."""
-        given = self.given
+        given, sums = self.given, self.given_sums
         return replace(
             self,
             samples=self.samples[permutation],
@@ -104,6 +112,7 @@ class Problem:
             y=self.y[permutation],
             covariates=self.covariates[permutation],
             given=None if given is None else given[np.ix_(permutation, permutation)],
+            given_sums=None if sums is None else sums.reordered(permutation),
             kin=None,  # which speaks of the order before
             shared=Shared(),
         )
@@ -178,6 +187,8 @@ class Problem:
     ) -> Iterator[LeftOut]:
         """K without each chromosome in turn, from ``total``, and the variants to test on it."""
         tested = chromosome_groups(self.variants, self.source.variants.chromosome)
+        if self.given_sums is not None:
+            return leave_one_given_out(self.given_sums, tested)
         return self.related.leave_one_out(total, tested, progress)
 
     def operator(
@@ -206,13 +217,13 @@ def make_problem(
     relating: Relating,
     *,
     related: Related | None = None,
-    given: FloatArray | None = None,
+    given: FloatArray | ChromosomeSums | None = None,
     kin: SampleColumns | Pedigree | KinshipList | None = None,
 ) -> Problem:
     """Put together what is to be solved for the analysed samples and the selected variants.
 
-    The relationship matrix is ``given``, (n, n), or made of the genotypes ``related``, of the
-    selected variants if None.
+    The relationship matrix is ``given``, (n, n) or by chromosome, or made of the genotypes
+    ``related``, of the selected variants if None.
 
     Means and scales of the variants in the relationship matrix are those over all kept samples,
     so that the matrix of two traits differs in its samples only; it is centred over the analysed
@@ -227,12 +238,15 @@ def make_problem(
     """
     if related is None:
         related = RelatedChoice().relate(source, cohort, selection, summary, relating.weighting)
-    if relating.loco:
-        check_loco(related.source, related.variants, related.scaling)
+    tested = source.variants.chromosome[selection.index]
+    sums, given = (given, given.whole) if isinstance(given, ChromosomeSums) else (None, given)
     warnings: tuple[str, ...] = ()
     if given is None:
-        tested = source.variants.chromosome[selection.index]
+        if relating.loco:
+            check_loco(related.source, related.variants, related.scaling)
         warnings = related.warnings(tested, loco=relating.loco)
+    elif sums is not None and relating.loco:
+        warnings = absent_warning(tested, sums.chromosomes)
     known = _kin_of(source, cohort, kin)
     return Problem(
         source=source,
@@ -243,6 +257,7 @@ def make_problem(
         related=related,
         summary=summary,
         given=given,
+        given_sums=sums,
         kin=known,
         warnings=(*warnings, *_kin_warnings(known)),
     )

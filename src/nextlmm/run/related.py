@@ -1,6 +1,6 @@
 """The genotypes that the relationship matrix is made of: those that are tested, or others."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -150,21 +150,8 @@ class Related:
         uncalled = samples_without_calls(self.source, self.variants, self.scaling, self.samples)
         sentences = _uncalled_warning(self.source.samples, uncalled, len(self.samples))
         if loco and self.is_separate:
-            sentences += self._absent_warning(tested)
+            sentences += absent_warning(tested, self.by_chromosome)
         return sentences
-
-    def _absent_warning(self, tested: StringArray) -> tuple[str, ...]:
-        known = self.by_chromosome
-        absent = [name for name in dict.fromkeys(tested) if chromosome_key(name) not in known]
-        if not absent:
-            return ()
-        one = len(absent) == 1
-        return (
-            f"no variant of the relationship matrix is on chromosome{'' if one else 's'} "
-            f"{_some(absent)} of the tested variants, so that none is left out for "
-            f"{'it' if one else 'them'} (the matrix has {_some(list(known))}): check that both "
-            "files name chromosomes in the same way",
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,6 +263,20 @@ def as_columns(samples: SampleTable) -> SampleColumns:
         sample_id=samples.sample_id,
         columns={},
         line=np.arange(1, len(samples) + 1),
+    )
+
+
+def absent_warning(tested: StringArray, known: Collection[str]) -> tuple[str, ...]:
+    """A sentence if chromosomes of tested variants are not among those that can be left out."""
+    absent = [name for name in dict.fromkeys(tested) if chromosome_key(name) not in known]
+    if not absent:
+        return ()
+    one = len(absent) == 1
+    return (
+        f"no variant of the relationship matrix is on chromosome{'' if one else 's'} "
+        f"{_some(absent)} of the tested variants, so that none is left out for "
+        f"{'it' if one else 'them'} (the matrix has {_some(list(known))}): check that both files "
+        "name chromosomes in the same way",
     )
 
 
