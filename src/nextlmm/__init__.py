@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from nextlmm.lmm.null import NullModel, fit_null
     from nextlmm.report.figures import manhattan, qq
     from nextlmm.run.analysis import Analysis, analyse
-    from nextlmm.run.arrays import associate
+    from nextlmm.run.arrays import RelatedGenotypes, associate
     from nextlmm.run.grm import GrmRun, write_grm
     from nextlmm.run.grm_options import GrmOptions
     from nextlmm.run.model import Model
@@ -67,6 +67,7 @@ _HOME = {
     "NextlmmError": "errors",
     "NullModel": "lmm.null",
     "Problem": "run.problem",
+    "RelatedGenotypes": "run.arrays",
     "Relating": "run.problem",
     "VariantFilter": "genotype.filters",
     "align": "cohort.align",
@@ -105,6 +106,7 @@ __all__ = [
     "NextlmmError",
     "NullModel",
     "Problem",
+    "RelatedGenotypes",
     "Relating",
     "VariantFilter",
     "align",

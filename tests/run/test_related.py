@@ -11,6 +11,8 @@ from nextlmm.genotype.prune import prune
 from nextlmm.genotype.prune_rule import parse_pruning
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.genotype.tables import SampleTable, VariantTable, string_array
+from nextlmm.run.arrays import RelatedGenotypes, associate
+from nextlmm.run.model import Model
 from nextlmm.run.options import GwasOptions
 from nextlmm.run.pipeline import gwas
 from nextlmm.testing import reference
@@ -169,6 +171,57 @@ def test_gwas__other_samples(files, other, tmp_path):
     fam.write_text(fam.read_text().replace("s", "t"))
     with pytest.raises(AlignmentError, match=r"other\.fam"):
         run(files, grm_bfile=other.prefix)
+
+
+@pytest.mark.parametrize("options", [{"mode": "dense"}, {"mode": "exact", "route": "hodlr"}])
+@pytest.mark.parametrize("loco", [True, False])
+def test_associate__a_matrix_of_other_genotypes(cohort, files, other, options, loco):
+    """From arrays as from files."""
+    at = other.present
+    k = RelatedGenotypes(other.dosage[at], other.chromosome if loco else None)
+    found = associate(
+        cohort.y[at],
+        cohort.dosage[at],
+        k=k,
+        covariates=cohort.covariate[at],
+        chromosome=cohort.chromosome,
+        model=Model(**options),
+    )
+    expected, _ = run(files, grm_bfile=other.prefix, loco=loco, **options)
+    for name in ("beta", "neg_log_10_p_value"):
+        np.testing.assert_allclose(
+            found.table[name].drop_nulls().to_numpy(),
+            expected[name].drop_nulls().to_numpy(),
+            rtol=1e-2 if "route" in options else 1e-6,  # other bounds of what is predicted
+        )
+
+
+def test_associate__other_samples_in_the_matrix(cohort):
+    with pytest.raises(UsageError, match="the genotypes of k have 95 rows"):
+        associate(cohort.y, cohort.dosage, k=RelatedGenotypes(cohort.dosage[1:]))
+
+
+def test_gwas__the_matrix_of_a_file_of_another_format(files, tmp_path):
+    """The same calls as VCF, which has no families and other alleles to count."""
+    source = open_bed(files["bfile"])
+    calls = source.dosages(np.arange(240))
+    texts = {0.0: "1/1", 1.0: "0/1", 2.0: "0/0"}
+    lines = ["##fileformat=VCFv4.2", '##FORMAT=<ID=GT,Number=1,Type=String,Description="call">']
+    lines += [f"##contig=<ID={name}>" for name in ("1", "2", "X")]
+    head = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
+    lines.append("\t".join([*head, *reversed(source.samples.sample_id.tolist())]))
+    for j in range(240):
+        row = [source.variants.chromosome[j], str(source.variants.position_bp[j]), f"v{j}"]
+        row += ["A", "G", ".", ".", ".", "GT"]
+        row += [texts.get(float(x), "./.") for x in calls[::-1, j]]
+        lines.append("\t".join(row))
+    (tmp_path / "k.vcf").write_text("\n".join(lines) + "\n")
+    expected, _ = run(files, mode="dense")
+    found, document = run(files, mode="dense", grm_bfile=str(tmp_path / "k.vcf"))
+    np.testing.assert_allclose(
+        found["beta"].drop_nulls().to_numpy(), expected["beta"].drop_nulls().to_numpy(), rtol=1e-9
+    )
+    assert "grm_vcf" in document["inputs"]
 
 
 def test_options__a_matrix_and_genotypes_for_one():
