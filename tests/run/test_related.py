@@ -7,10 +7,10 @@ from nextlmm.errors import AlignmentError, UsageError, VariantError
 from nextlmm.genotype.bed import open_bed
 from nextlmm.genotype.bed_writer import write_plink
 from nextlmm.genotype.filters import VariantFilter, select_variants
-from nextlmm.genotype.prune import prune
-from nextlmm.genotype.prune_rule import parse_pruning
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.genotype.tables import SampleTable, VariantTable, string_array
+from nextlmm.relatedness.prune import prune
+from nextlmm.relatedness.prune_rule import parse_pruning
 from nextlmm.run.arrays import RelatedGenotypes, associate
 from nextlmm.run.model import Model
 from nextlmm.run.options import GwasOptions

@@ -14,8 +14,6 @@ from threadpoolctl import threadpool_limits
 from nextlmm.cohort.align import apply_lists
 from nextlmm.cohort.table import read_sample_list
 from nextlmm.errors import FormatError, UsageError, VariantError
-from nextlmm.genotype.prune import prune
-from nextlmm.genotype.prune_rule import parse_pruning
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.genotype.tables import IndexArray
@@ -29,6 +27,8 @@ from nextlmm.progress import Progress, Silent
 from nextlmm.relatedness.grm import relationship_sum, variant_scaling
 from nextlmm.relatedness.grm_formats import file_ends
 from nextlmm.relatedness.grm_writer import Relationships, matrix_files
+from nextlmm.relatedness.prune import prune
+from nextlmm.relatedness.prune_rule import parse_pruning
 from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.grm_options import GrmOptions
 from nextlmm.run.inputs import open_source, tested_filter

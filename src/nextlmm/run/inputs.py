@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.filters import VariantFilter, read_id_list
-from nextlmm.genotype.prune_rule import parse_pruning
 from nextlmm.genotype.source import GenotypeSource, open_genotypes
 from nextlmm.progress import Progress
+from nextlmm.relatedness.prune_rule import parse_pruning
 from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.option_checks import chosen_chromosomes
 from nextlmm.run.options import GwasOptions

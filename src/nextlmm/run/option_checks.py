@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from nextlmm.errors import UsageError
 from nextlmm.genotype.kinds import Kind, check_companions, kind_of
-from nextlmm.genotype.prune_rule import parse_pruning
 from nextlmm.relatedness.grm_pattern import is_pattern
+from nextlmm.relatedness.prune_rule import parse_pruning
 
 if TYPE_CHECKING:
     from nextlmm.run.options import GwasOptions

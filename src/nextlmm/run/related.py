@@ -13,8 +13,6 @@ from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.equilibrium import equilibrium_log_p
 from nextlmm.genotype.filters import VariantFilter, VariantSelection, select_variants
 from nextlmm.genotype.partition import chromosome_groups
-from nextlmm.genotype.prune import prune
-from nextlmm.genotype.prune_rule import Pruning
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import VariantSummary, summarise_variants
 from nextlmm.genotype.tables import IndexArray, SampleTable, StringArray
@@ -29,6 +27,8 @@ from nextlmm.relatedness.grm import (
 )
 from nextlmm.relatedness.loco import LeftOut, leave_one_out
 from nextlmm.relatedness.operator import RelationshipOperator, relationship_operator
+from nextlmm.relatedness.prune import prune
+from nextlmm.relatedness.prune_rule import Pruning
 from nextlmm.work import count
 
 _MOST_NAMES = 3
@@ -203,7 +203,7 @@ class RelatedChoice:
             If the IDs of the samples are ambiguous.
 
         Cost: a pass over other genotypes, one over the kept samples if they are more than the
-        analysed ones, and what `nextlmm.genotype.prune.prune` costs.
+        analysed ones, and what `nextlmm.relatedness.prune.prune` costs.
         """
         related = self.source or source
         analysed, kept = cohort.analysed, cohort.kept

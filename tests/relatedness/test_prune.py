@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from nextlmm.errors import UsageError, VariantError
 from nextlmm.genotype.array import array_source
 from nextlmm.genotype.bed import open_bed
-from nextlmm.genotype.prune import prune
-from nextlmm.genotype.prune_rule import Pruning, parse_pruning
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.genotype.tables import VariantTable, string_array
+from nextlmm.relatedness.prune import prune
+from nextlmm.relatedness.prune_rule import Pruning, parse_pruning
 
 
 def make_source(dosage, position=None, chromosome=None):
@@ -94,7 +94,7 @@ def test_prune__is_the_slow_account(seed, window, step, r2, missing, is_kb):
 
 
 def test_prune__dosages_and_many_blocks(monkeypatch, rng):
-    monkeypatch.setattr("nextlmm.genotype.prune._BLOCK", (16, 16))
+    monkeypatch.setattr("nextlmm.relatedness.prune._BLOCK", (16, 16))
     dosage = np.clip(linked(rng, 60, 150) + rng.uniform(-0.2, 0.2, (60, 150)), 0, 2)
     dosage = dosage.astype(np.float32).astype(np.float64)
     pruning = Pruning(40.0, 3, 0.2)

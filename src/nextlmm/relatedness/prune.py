@@ -13,6 +13,7 @@ dosages are taken as they are, where PLINK takes the nearest call.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -22,11 +23,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from nextlmm.errors import VariantError
 from nextlmm.genotype.partition import chromosome_groups
-from nextlmm.genotype.prune_rule import Pruning
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import VariantSummary
 from nextlmm.genotype.tables import IndexArray
+from nextlmm.linalg.threads import available_threads, one_thread
 from nextlmm.progress import Progress, Silent
+from nextlmm.relatedness.prune_rule import Pruning
 
 FloatArray = NDArray[np.float64]
 
@@ -67,8 +69,8 @@ def prune(
         If windows are in kilobases and the variants of a chromosome have no positions.
 
     Cost: 2 n operations for each pair of variants of which one is in the reach of the other, six
-    times as many where genotypes are missing; a few hundred decoded variants, and the pairs above
-    the threshold.
+    times as many where genotypes are missing; two blocks of decoded variants for each core, and the
+    pairs above the threshold.
     """
     listener = progress or Silent()
     listener.start("Pruning variants", len(variants))
@@ -169,18 +171,25 @@ def _correlated(
     fewest, most = _BLOCK
     size = max(16, min(max(fewest, min(widest, most)), _ITEMS // (n or 1)))
     pairs: dict[int, list[int]] = defaultdict(list)
-    for start in range(0, m, size):
+
+    def found(start: int) -> list[tuple[int, int]]:
         stop = min(start + size, m)
-        own = _moments_of(source, variants[start:stop], samples)
+        own = _block(source, variants[start:stop], samples)
+        places = []
         for at, stretch in _stretches(start, int(reach[stop - 1]), size):
-            other = own if at == start else _moments_of(source, variants[stretch], samples)
+            other = own if at == start else _block(source, variants[stretch], samples)
             above = _above(own, other, r2)
             number = np.arange(at, at + other.n_variants)
             above &= number > np.arange(start, stop)[:, None]
             above &= number < reach[start:stop, None]
-            for first, second in np.argwhere(above).tolist():
-                pairs[start + first].append(at + second)
+            places.append(np.argwhere(above) + np.array([start, at]))
         listener.advance(stop - start)
+        return [(int(first), int(second)) for first, second in np.vstack(places)]
+
+    with one_thread(), ThreadPoolExecutor(available_threads()) as pool:
+        for places in pool.map(found, range(0, m, size)):
+            for first, second in places:
+                pairs[first].append(second)
     return pairs
 
 
@@ -206,7 +215,7 @@ class _Block:
         return int(self.values.shape[1])
 
 
-def _moments_of(source: GenotypeSource, variants: IndexArray, samples: IndexArray) -> _Block:
+def _block(source: GenotypeSource, variants: IndexArray, samples: IndexArray) -> _Block:
     dosage = source.dosages(variants, samples)
     missing = np.isnan(dosage)
     has_missing = bool(missing.any())
