@@ -82,7 +82,7 @@ def linked(rng, n, m, *, missing=0.0):
     missing=st.sampled_from([0.0, 0.1]),
     is_kb=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_prune__is_the_slow_account(seed, window, step, r2, missing, is_kb):
     rng = np.random.default_rng(seed)
     dosage = linked(rng, 40, 30, missing=missing)

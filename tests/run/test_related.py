@@ -33,13 +33,22 @@ def run(files, **choices):
     return result.tables["y"], result.document
 
 
-@pytest.mark.parametrize("options", ROUTES)
-@pytest.mark.parametrize("loco", [True, False])
-def test_gwas__the_same_file_twice_is_the_file(files, options, loco):
-    once, _ = run(files, loco=loco, **options)
-    twice, document = run(files, loco=loco, grm_bfile=files["bfile"], **options)
+@pytest.mark.parametrize("options", [*ROUTES, {"mode": "dense", "loco": False}])
+def test_gwas__the_same_file_twice_is_the_file(files, options):
+    once, _ = run(files, **options)
+    twice, document = run(files, grm_bfile=files["bfile"], **options)
     assert twice.equals(once)
     assert {"bed", "grm_bed", "grm_bim", "grm_fam"} <= set(document["inputs"])
+
+
+@pytest.mark.parametrize("options", [{"route": "dense"}, {"mode": "hodlr"}, {"route": "plain"}])
+def test_gwas__the_same_file_twice_is_the_file_for_many_samples(files, monkeypatch, options):
+    """By the ways that large cohorts go: single precision, and compression without a matrix."""
+    monkeypatch.setattr("nextlmm.run.exact.plan.LARGEST_DOUBLE", 10)
+    monkeypatch.setattr("nextlmm.run.compressed.find.SMALLEST", 10)
+    once, _ = run(files, **options)
+    twice, _ = run(files, grm_bfile=files["bfile"], **options)
+    assert twice.equals(once)
 
 
 class Other:

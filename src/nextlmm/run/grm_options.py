@@ -57,8 +57,8 @@ class GrmOptions:
     cutoff
         In the sparse format, leave out pairs that are less related than this.
     per_chromosome
-        A matrix for each chromosome by itself, OUT.chr1 and so on; --grm OUT.chr@ of nextlmm gwas
-        takes them all, and leaves out a chromosome at a time.
+        A matrix for each chromosome by itself, OUT.chr1 and so on; in the gcta format they are what
+        --grm OUT.chr@ of nextlmm gwas takes, for LOCO too.
     grm_weighting
         Weight of a variant: standardized divides by its standard deviation, centered does not.
     grm_prune
