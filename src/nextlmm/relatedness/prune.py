@@ -70,7 +70,7 @@ def prune(
 
     Cost: 2 n operations for each pair of variants of which one is in the reach of the other, six
     times as many where genotypes are missing; two blocks of decoded variants for each core, and the
-    pairs above the threshold.
+    pairs of a chromosome above the threshold.
     """
     listener = progress or Silent()
     listener.start("Pruning variants", len(variants))
