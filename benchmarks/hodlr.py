@@ -144,14 +144,14 @@ def _relationship(problem: Problem) -> np.ndarray:
     """K by dsyrk, beyond 10,000 rows by products of panels, for the reason below."""
     if problem.n <= LARGEST_POTRF:
         return relationship_matrix(problem.total(), overwrite=True)
-    n, used = problem.n, problem.variants[problem.scaling.scale[problem.variants] > 0.0]
+    n, used = problem.n, problem.related.varying
     total = np.zeros((n, n))
     for start in range(0, len(used), VARIANTS_TOGETHER):
         block = used[start : start + VARIANTS_TOGETHER]
         z = standardize(
             problem.source.dosages(block, problem.samples),
-            problem.scaling.mean[block],
-            problem.scaling.scale[block],
+            problem.related.scaling.mean[block],
+            problem.related.scaling.scale[block],
         )
         for at in range(0, n, PANEL):
             panel = slice(at, min(at + PANEL, n))

@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from nextlmm.lmm.null import NullModel, fit_null
     from nextlmm.report.figures import manhattan, qq
     from nextlmm.run.analysis import Analysis, analyse
-    from nextlmm.run.arrays import associate
+    from nextlmm.run.arrays import RelatedGenotypes, associate
+    from nextlmm.run.grm import GrmRun, write_grm
+    from nextlmm.run.grm_options import GrmOptions
     from nextlmm.run.model import Model
     from nextlmm.run.options import GwasOptions
     from nextlmm.run.pipeline import GwasRun, gwas
@@ -57,12 +59,15 @@ _HOME = {
     "Budget": "linalg.hodlr_build",
     "Cohort": "cohort.align",
     "DenseCovariance": "linalg.dense",
+    "GrmOptions": "run.grm_options",
+    "GrmRun": "run.grm",
     "GwasOptions": "run.options",
     "GwasRun": "run.pipeline",
     "Model": "run.model",
     "NextlmmError": "errors",
     "NullModel": "lmm.null",
     "Problem": "run.problem",
+    "RelatedGenotypes": "run.arrays",
     "Relating": "run.problem",
     "VariantFilter": "genotype.filters",
     "align": "cohort.align",
@@ -85,6 +90,7 @@ _HOME = {
     "select_variants": "genotype.filters",
     "spectral_covariance": "linalg.spectral",
     "summarise_variants": "genotype.summary",
+    "write_grm": "run.grm",
 }
 
 __all__ = [
@@ -92,12 +98,15 @@ __all__ = [
     "Budget",
     "Cohort",
     "DenseCovariance",
+    "GrmOptions",
+    "GrmRun",
     "GwasOptions",
     "GwasRun",
     "Model",
     "NextlmmError",
     "NullModel",
     "Problem",
+    "RelatedGenotypes",
     "Relating",
     "VariantFilter",
     "align",
@@ -120,6 +129,7 @@ __all__ = [
     "select_variants",
     "spectral_covariance",
     "summarise_variants",
+    "write_grm",
 ]
 
 

@@ -9,12 +9,13 @@ from importlib import metadata
 from cyclopts import App, CycloptsError
 
 from nextlmm.cli.commands.example import example
+from nextlmm.cli.commands.grm import grm
 from nextlmm.cli.commands.gwas import gwas
 from nextlmm.cli.commands.shared import DEBUG_FLAG, PROGRAM_BEGIN
 from nextlmm.cli.sentences import failure_sentence, unknown_option, usage_sentence
 from nextlmm.errors import NextlmmError, UsageError
 
-_COMMANDS = ("gwas", "example")
+_COMMANDS = ("gwas", "grm", "example")
 _USAGE, _BROKEN_PIPE = 2, 141
 
 
@@ -66,6 +67,13 @@ def build_app() -> App:
         help_epilogue=(
             "Example: nextlmm gwas --bfile cohort --pheno traits.txt --trait height "
             "--covar covariates.txt --out results/height"
+        ),
+    )
+    app.command(
+        grm,
+        help_epilogue=(
+            "Example: nextlmm grm --bfile cohort --grm-prune 200,50,0.2 --format gcta "
+            "--out results/cohort"
         ),
     )
     app.command(example)

@@ -1,6 +1,6 @@
 """The summary on the screen: the log's text, with colour where there is a terminal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -20,7 +20,11 @@ _STYLES: dict[Kind, str] = {
 
 def show_summary(document: Mapping[str, Any], stream: TextIO, *, profile: bool = False) -> None:
     """Print the summary of a run, with ``profile`` also where its time went."""
-    paragraphs = [*summarise(document), *(stage_table(document) if profile else ())]
+    show_paragraphs([*summarise(document), *(stage_table(document) if profile else ())], stream)
+
+
+def show_paragraphs(paragraphs: Sequence[Paragraph], stream: TextIO) -> None:
+    """Print paragraphs, with colour on a terminal."""
     if not stream.isatty():
         show_lines(plain_lines(paragraphs), stream)
         return

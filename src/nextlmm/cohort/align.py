@@ -122,7 +122,7 @@ def align(
     DesignError
         If a covariate is unknown, not numeric, constant or collinear, or there are too few samples.
     """
-    is_kept, exclusions = _apply_lists(samples, keep, remove, related)
+    is_kept, exclusions = apply_lists(samples, keep, remove, related)
     name = _choose_trait(traits, trait)
     chosen = _choose_covariates(covariates, covariate_names, categorical)
     y = _read_columns(samples, traits, [name], "trait", is_kept)
@@ -238,7 +238,7 @@ def _exclude(
     return remaining & ~applies
 
 
-def _apply_lists(
+def apply_lists(
     samples: SampleTable,
     keep: SampleColumns | None,
     remove: SampleColumns | None,

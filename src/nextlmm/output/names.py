@@ -76,7 +76,7 @@ def run_files(
             for trait, stem in stems.items()
         },
     )
-    _refuse_inputs(files.paths(), inputs)
+    refuse_inputs(files.paths(), inputs)
     return files
 
 
@@ -106,7 +106,8 @@ def _has_bytes(letter: str) -> bool:
     return True
 
 
-def _refuse_inputs(paths: Iterable[Path], inputs: Iterable[str]) -> None:
+def refuse_inputs(paths: Iterable[Path], inputs: Iterable[str]) -> None:
+    """Raise OutputError if a file to be written is one of ``inputs``."""
     sources = {Path(name).resolve(): name for name in inputs}
     for path in paths:
         if path.resolve() in sources:

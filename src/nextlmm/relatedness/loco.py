@@ -5,7 +5,7 @@ less that of the chromosome, so that the cost of all of them together is one mor
 where the sums of the chromosomes were kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nextlmm.errors import VariantError
@@ -21,13 +21,14 @@ from nextlmm.relatedness.grm import (
     relationship_matrix,
     relationship_sum,
 )
+from nextlmm.relatedness.grm_set import ChromosomeSums
 
 
 @dataclass(frozen=True, eq=False)
 class LeftOut:
     """One chromosome, the variants to test on it, and K (n, n) from all other chromosomes.
 
-    ``chromosome`` is its name as it is first spelled in the genotypes.
+    ``chromosome`` is its name as it is first spelled among the variants to test.
     """
 
     chromosome: str
@@ -58,24 +59,23 @@ def leave_one_out(
     samples: IndexArray,
     total: RelationshipSum,
     *,
-    tested: IndexArray | None = None,
+    tested: Mapping[str, IndexArray] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[LeftOut]:
     """K without each chromosome in turn, in the order in which the chromosomes first appear.
 
     Spellings of one chromosome, such as 1 and chr1, are left out together.
     ``total`` is the sum over all ``variants``; it is not changed.  ``tested`` are the variants to
-    be tested, those in K unless given.  Variants tested and variants in K are disjoint by
-    construction: what a chromosome adds is what is taken away.
+    be tested by chromosome, of this source or another one; those in K unless given.  Chromosomes
+    tested and in K are disjoint by construction: what a chromosome adds is what is taken away.
 
     Cost: n^2 m operations over all chromosomes unless ``total`` has its parts; one (n, n) array at
     a time.
     """
-    chromosome = source.variants.chromosome
-    related = chromosome_groups(variants, chromosome)
+    related = chromosome_groups(variants, source.variants.chromosome)
     number_of = {chromosome_key(name): number for number, name in enumerate(related)}
     groups = list(related.values())
-    for name, own in chromosome_groups(variants if tested is None else tested, chromosome).items():
+    for name, own in (related if tested is None else tested).items():
         number = number_of.get(chromosome_key(name))
         if number is None:
             rest = RelationshipSum(total.values.copy(order="F"), total.n_variants)
@@ -87,3 +87,19 @@ def leave_one_out(
             n_left = total.n_variants - part.n_variants
             rest = RelationshipSum(total.values - part.values, n_left)
         yield LeftOut(name, own, relationship_matrix(rest, overwrite=True))
+
+
+def leave_one_given_out(
+    sums: ChromosomeSums, tested: Mapping[str, IndexArray]
+) -> Iterator[LeftOut]:
+    """K without each chromosome of ``tested`` in turn, of matrices given by chromosome.
+
+    Raises
+    ------
+    VariantError
+        If nothing varies once a chromosome is left out.
+
+    Cost: reading each matrix once more; four (n, n) arrays.
+    """
+    for name, own in tested.items():
+        yield LeftOut(name, own, relationship_matrix(sums.without(name), overwrite=True))

@@ -101,9 +101,7 @@ def _wrap(*sentences: str) -> tuple[str, ...]:
 def _model(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
     fixed = " + ".join(["1", *_terms(trait), "variant"])
     name = f"rank_normal({name})" if trait.get("rank_normal") else name
-    given = document["options"].get("grm")
-    used = count(trait["variants"]["in_relationship_matrix"], "variant")
-    source = f"given by {given}" if given else f"from {used}"
+    source = _matrix_source(trait, document["options"])
     loco = ", leaving out the tested chromosome (LOCO)" if trait["loco"] else ", no LOCO"
     return [
         f"{name} ~ {fixed} + g + e",
@@ -113,6 +111,21 @@ def _model(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> 
         f"{_TESTS[trait['test']]} test; variance components by {trait['method'].upper()}",
         *_own_h2(trait.get("own_h2")),
     ]
+
+
+def _matrix_source(trait: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """What the relationship matrix was made of."""
+    matrix = trait.get("relationship_matrix") or {}
+    if options.get("grm"):
+        names = ", ".join(matrix.get("chromosomes") or ())
+        return f"given by {options['grm']}" + (f" (chromosomes {names})" if names else "")
+    source = f"from {count(trait['variants']['in_relationship_matrix'], 'variant')}"
+    if options.get("grm_bfile"):
+        source += f" of {options['grm_bfile']}"
+    pruned = matrix.get("pruned")
+    if pruned:
+        source += f" ({pruned['kept']:,} kept of {pruned['of']:,} by pruning: {pruned['rule']})"
+    return source
 
 
 def _terms(trait: Mapping[str, Any]) -> list[str]:

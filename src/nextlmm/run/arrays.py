@@ -1,7 +1,7 @@
 """The whole analysis from arrays, for a notebook."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,15 +27,30 @@ from nextlmm.relatedness.grm import variant_scaling
 from nextlmm.run.analysis import Analysis, analyse
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem, Relating, make_problem
+from nextlmm.run.related import Related, RelatedChoice
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RelatedGenotypes:
+    """Genotypes that a relationship matrix is to be made of, where they are not those tested.
+
+    Attributes
+    ----------
+    dosages : (n, m), rows as in the genotypes that are tested; from 0 to 2, NaN where missing.
+    chromosome : of each variant, (m,), which LOCO needs.
+    """
+
+    dosages: ArrayLike
+    chromosome: Sequence[str] | None = None
 
 
 def associate(
     y: ArrayLike,
     genotypes: ArrayLike,
     *,
-    k: ArrayLike | None = None,
+    k: ArrayLike | RelatedGenotypes | None = None,
     covariates: ArrayLike | None = None,
     chromosome: Sequence[str] | None = None,
     model: Model | None = None,
@@ -47,12 +62,14 @@ def associate(
     ----------
     y : trait, (n,); samples with NaN are left out.
     genotypes : dosages of the effect allele, (n, m), from 0 to 2, NaN where missing.
-    k : relationship matrix, (n, n), symmetric; made from ``genotypes`` if not given.  It is centred
-        over the analysed samples and scaled to mean diagonal 1, so that h2 is a share of variance.
+    k : relationship matrix, (n, n), symmetric, or the genotypes to make it of; made from
+        ``genotypes`` if not given.  It is centred over the analysed samples and scaled to mean
+        diagonal 1, so that h2 is a share of variance.
     covariates : (n, c) or (n,), without the intercept, which is always added; samples with NaN are
         left out.
-    chromosome : of each variant, (m,).  With it, and without ``k``, a variant is tested against
-        relationships that leave its chromosome out (LOCO); without it there is no LOCO.
+    chromosome : of each variant, (m,).  With it, and that of the genotypes of ``k`` if there are
+        any, a variant is tested against relationships that leave its chromosome out (LOCO); without
+        it, or with a ``k`` that is a matrix, there is no LOCO.
     model : the choices of the analysis, such as ``Model(mode="dense", test="score")``.
 
     Returns
@@ -79,10 +96,12 @@ def associate(
     cohort = _cohort(source, y, covariates)
     summary = summarise_variants(source, cohort.analysed)
     selection = select_variants(source.variants, summary, len(cohort), VariantFilter())
-    if k is None:
-        loco = chosen.loco and chromosome is not None
+    if k is None or isinstance(k, RelatedGenotypes):
+        choice = RelatedChoice() if k is None else _choice(k, len(source.samples))
+        loco = chosen.loco and chromosome is not None and (k is None or k.chromosome is not None)
+        related = choice.relate(source, cohort, selection, summary, chosen.grm_weighting)
         relating = Relating(chosen.grm_weighting, loco)
-        problem = make_problem(source, cohort, selection, summary, relating)
+        problem = make_problem(source, cohort, selection, summary, relating, related=related)
     else:
         loco = False
         problem = _given_matrix(source, cohort, summary, _square(k, len(source.samples)))
@@ -94,10 +113,21 @@ def _without_loco(model: Model, loco: bool) -> Model:
         return model
     if model.loco_h2 == "per-chromosome":
         raise UsageError(
-            "a heritability per chromosome needs LOCO, which needs the chromosome of each variant "
-            "and no given k; pass chromosome, or leave loco_h2 at 'shared'"
+            "a heritability per chromosome needs LOCO, which needs the chromosome of each variant, "
+            "of k too, and no given matrix; pass chromosome, or leave loco_h2 at 'shared'"
         )
     return replace(model, loco=loco)
+
+
+def _choice(k: RelatedGenotypes, n: int) -> RelatedChoice:
+    """Genotypes of the same samples as a source of the relationship matrix."""
+    source = _source(k.dosages, k.chromosome)
+    if len(source.samples) != n:
+        raise UsageError(
+            f"the genotypes of k have {len(source.samples)} rows and those to test {n}; expected "
+            "one row per sample in both, in the same order"
+        )
+    return RelatedChoice(source, VariantFilter())
 
 
 def _source(genotypes: ArrayLike, chromosome: Sequence[str] | None) -> GenotypeSource:
@@ -217,8 +247,13 @@ def _given_matrix(
         y=cohort.y,
         covariates=cohort.covariates,
         variants=everything,
-        related=everything,
+        related=Related(
+            source,
+            cohort.analysed,
+            everything,
+            summary,
+            variant_scaling(summary, "standardized"),
+        ),
         summary=summary,
-        scaling=variant_scaling(summary, "standardized"),
         given=np.asfortranarray(k[chosen]),
     )

@@ -15,6 +15,7 @@ from nextlmm.report.loci import top_hits
 from nextlmm.run.analysis import Analysis
 from nextlmm.run.model import Model
 from nextlmm.run.options import GwasOptions
+from nextlmm.run.related import Related
 from nextlmm.run.timing import seconds_by_stage, work_facts
 
 _LIST_REASONS = frozenset({"not in the keep list", "in the remove list", NOT_RELATED})
@@ -22,12 +23,16 @@ _LIST_REASONS = frozenset({"not in the keep list", "in the remove list", NOT_REL
 
 @dataclass(frozen=True, eq=False)
 class TraitResult:
-    """One trait: its samples, its variants, how many entered the matrix, and the results."""
+    """One trait: its samples, its variants, those of the relationship matrix, and the results.
+
+    ``given_chromosomes`` are those that the relationship matrix was given by.
+    """
 
     cohort: Cohort
     selection: VariantSelection
-    n_related: int
+    related: Related
     analysis: Analysis
+    given_chromosomes: tuple[str, ...] = ()
 
 
 def run_facts(source: GenotypeSource, cohorts: Sequence[Cohort]) -> dict[str, Any]:
@@ -85,10 +90,11 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "variants": {
             "selected": len(result.selection),
             "tested": status.get("ok", 0),
-            "in_relationship_matrix": result.n_related,
+            "in_relationship_matrix": result.related.n_varying,
             "excluded": dict(result.selection.excluded),
             "status": status,
         },
+        "relationship_matrix": _matrix(result, options),
         "certificate": analysis.certificate,
         "top_hits": top_hits(analysis.table),
         "timings": seconds_by_stage(analysis.work),
@@ -97,6 +103,13 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "warnings": warnings,
     }
     return facts
+
+
+def _matrix(result: TraitResult, options: GwasOptions) -> dict[str, Any]:
+    """What the relationship matrix was made of."""
+    if options.grm is None:
+        return result.related.describe()
+    return {"given": options.grm, "chromosomes": list(result.given_chromosomes)}
 
 
 def _own_h2(table: pl.DataFrame, model: Model) -> dict[str, Any] | None:

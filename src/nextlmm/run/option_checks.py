@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from nextlmm.errors import UsageError
 from nextlmm.genotype.kinds import Kind, check_companions, kind_of
+from nextlmm.relatedness.grm_pattern import is_pattern
+from nextlmm.relatedness.prune_rule import parse_pruning
 
 if TYPE_CHECKING:
     from nextlmm.run.options import GwasOptions
@@ -176,13 +178,23 @@ def check_genotypes(options: "GwasOptions") -> None:
 
 def check_matrix(options: "GwasOptions") -> None:
     """Refuse a given matrix with what cannot be had of it, and its samples without it."""
-    if options.grm is not None and options.loco:
+    if options.grm is not None and options.loco and not is_pattern(options.grm):
         raise UsageError(
             "Option grm gives one matrix for all chromosomes, and LOCO needs one without each of "
-            "them; turn LOCO off by --no-loco (loco=False in Python), or leave the matrix out."
+            "them; turn LOCO off by --no-loco (loco=False in Python), or give a matrix for each "
+            "chromosome (--grm results/cohort.chr@, made by nextlmm grm --per-chromosome)."
         )
-    if options.grm is not None and options.grm_extract is not None:
-        raise UsageError("Options grm and grm-extract both say what the matrix is; give one.")
+    if options.grm_id is not None and options.grm is not None and is_pattern(options.grm):
+        raise UsageError(
+            "Option grm-id lists the samples of one matrix, but option grm names one for each "
+            "chromosome, each with a .grm.id file of its own; leave grm-id out."
+        )
+    for name in ("grm_bfile", "grm_extract", "grm_prune"):
+        if options.grm is not None and getattr(options, name) is not None:
+            other = name.replace("_", "-")
+            raise UsageError(f"Options grm and {other} both say what the matrix is; give one.")
+    if options.grm_prune is not None:
+        parse_pruning(options.grm_prune)
     if options.grm_id is not None and options.grm is None:
         raise UsageError("Option grm-id lists the samples of a matrix; name that by option grm.")
 

@@ -154,15 +154,25 @@ class GwasOptions:
     grm
         A relationship matrix made elsewhere: the prefix or the name of a GCTA .grm.bin, .grm.gz or
         .grm.sp, a PLINK 2 .rel.bin or .rel, a NumPy .npy, or a square of numbers in text. It is
-        centred over the analysed samples and scaled to mean diagonal 1, and needs --no-loco.
+        centred over the analysed samples and scaled to mean diagonal 1, and needs --no-loco. With @
+        for the chromosome, as in cohort.chr@, GCTA matrices of single chromosomes, which serve LOCO
+        too.
     grm_id
         Samples of that matrix, one line for each row. Unless given, the list beside it.
+    grm_bfile
+        Genotypes that the relationship matrix is made of, where they are not those tested: the
+        common prefix of PLINK 1 files, or a file of another format with the end of its name.
+        Samples are matched by ID; LOCO leaves out the chromosome of the same name.
     grm_weighting
         Weight of a variant in the relationship matrix: standardized divides by its standard
         deviation, centered does not.
     grm_extract
         Variants of the relationship matrix: only those listed in this file, one identifier per
-        line, tested or not. Those that are tested unless given.
+        line, tested or not. Those that are tested unless given, or all of --grm-bfile.
+    grm_prune
+        Thin the variants of the relationship matrix, as WINDOW,STEP,R2, until no two of them within
+        a window have a squared correlation above R2: the rarer one goes, as in PLINK's
+        --indep-pairwise. The window is in variants (200,50,0.2) or in kb (500kb,1,0.2).
     kl_tolerance
         In hodlr mode, largest KL divergence from the exact model that the compression may cost.
         Below 2,000 samples it is met, by exact blocks if need be, and 0.1 unless --rank is given;
@@ -242,8 +252,10 @@ class GwasOptions:
     relatives: Annotated[str | None, Parameter(group=_MATRIX)] = None
     grm: Annotated[str | None, Parameter(group=_MATRIX)] = None
     grm_id: Annotated[str | None, Parameter(group=_MATRIX)] = None
+    grm_bfile: Annotated[str | None, Parameter(group=_MATRIX, alias="--grm-genotypes")] = None
     grm_weighting: Annotated[GrmWeighting, Parameter(group=_MATRIX)] = "standardized"
     grm_extract: Annotated[str | None, Parameter(group=_MATRIX)] = None
+    grm_prune: Annotated[str | None, Parameter(group=_MATRIX)] = None
     kl_tolerance: Annotated[float | None, Parameter(group=_MATRIX)] = None
     rank: Annotated[int | None, _number(_MATRIX)] = None
     leaf_size: Annotated[int, _number(_MATRIX)] = 128
@@ -336,7 +348,7 @@ _PATHS = (
     *GENOTYPES,
     *("sample", "annotation"),
     *("pheno", "out", "covar", "keep", "remove", "extract", "exclude"),
-    *("grm", "grm_id", "grm_extract", "order", "relatives"),
+    *("grm", "grm_id", "grm_bfile", "grm_extract", "order", "relatives"),
 )
 
 

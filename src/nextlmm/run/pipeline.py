@@ -1,7 +1,7 @@
 """The main job: from genotype and trait files to tables, plots, log and document."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,15 +13,8 @@ from nextlmm.cohort.align import Cohort, align
 from nextlmm.cohort.match import match_rows
 from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
-from nextlmm.genotype.chromosome import chromosome_key
-from nextlmm.genotype.equilibrium import equilibrium_log_p
-from nextlmm.genotype.filters import (
-    VariantFilter,
-    VariantSelection,
-    read_id_list,
-    select_variants,
-)
-from nextlmm.genotype.source import GenotypeSource, open_genotypes
+from nextlmm.genotype.filters import VariantFilter, VariantSelection
+from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.threads import available_threads
@@ -31,14 +24,17 @@ from nextlmm.output.publication import Publication, check_writable
 from nextlmm.output.tabix import is_indexable
 from nextlmm.progress import Progress, Silent
 from nextlmm.relatedness.grm_files import GivenRelationships, read_relationships
+from nextlmm.relatedness.grm_pattern import is_pattern
+from nextlmm.relatedness.grm_set import ChromosomeSums, RelationshipSet, open_relationship_set
 from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.analysis import analyse
-from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
+from nextlmm.run.inputs import open_source, related_choice, tested_filter
 from nextlmm.run.model import Model
-from nextlmm.run.option_checks import chosen_chromosomes, split_names
+from nextlmm.run.option_checks import split_names
 from nextlmm.run.options import GwasOptions
 from nextlmm.run.problem import Problem, Relating, make_problem
+from nextlmm.run.related import RelatedChoice, select
 from nextlmm.run.timing import Stopwatch, peak_memory_bytes, work_facts
 from nextlmm.work import count
 
@@ -82,9 +78,9 @@ class _Inputs:
     keep: SampleColumns | None
     remove: SampleColumns | None
     variant_filter: VariantFilter
-    related_filter: VariantFilter | None
+    related: RelatedChoice
     kin: SampleColumns | Pedigree | KinshipList | None
-    given: GivenRelationships | None
+    given: GivenRelationships | RelationshipSet | None
 
 
 def gwas(
@@ -168,57 +164,27 @@ def _publish(
 
 
 def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
-    variant_filter = VariantFilter(
-        maf=options.maf,
-        mac=options.mac,
-        max_missing=options.max_missing,
-        hwe=options.hwe,
-        chromosomes=_chromosomes(options),
-        extract=read_id_list(options.extract) if options.extract else None,
-        exclude=read_id_list(options.exclude) if options.exclude else None,
-    )
+    variant_filter = tested_filter(options)
     return _Inputs(
-        source=_open(options, listener),
+        source=open_source(options, listener),
         traits=read_sample_table(options.pheno),
         covariates=read_sample_table(options.covar) if options.covar else None,
         keep=read_sample_list(options.keep) if options.keep else None,
         remove=read_sample_list(options.remove) if options.remove else None,
         variant_filter=variant_filter,
-        related_filter=_related_filter(options, variant_filter),
+        related=related_choice(options, variant_filter, listener),
         kin=_read_kin(options),
-        given=read_relationships(options.grm, options.grm_id) if options.grm else None,
+        given=_read_given(options),
     )
 
 
-def _open(options: GwasOptions, listener: Progress) -> GenotypeSource:
-    path, kind = options.genotypes
-    return open_genotypes(
-        path,
-        kind=kind,
-        sample=options.sample,
-        annotation=options.annotation,
-        vcf_field=options.vcf_field,
-        held_bytes=allowed_bytes(options.memory),
-        progress=listener,
-    )
-
-
-def _chromosomes(options: GwasOptions) -> frozenset[str] | None:
-    names = chosen_chromosomes(options.chr)
-    return None if names is None else frozenset(map(chromosome_key, names))
-
-
-def _related_filter(options: GwasOptions, tested: VariantFilter) -> VariantFilter | None:
-    """What the variants of the relationship matrix must satisfy, None for those that are tested."""
-    if options.grm_extract is None:
+def _read_given(options: GwasOptions) -> GivenRelationships | RelationshipSet | None:
+    """The relationship matrix of another program, or those of single chromosomes."""
+    if options.grm is None:
         return None
-    return replace(
-        tested,
-        chromosomes=None,
-        extract=read_id_list(options.grm_extract),
-        exclude=None,
-        purpose="the relationship matrix (--grm-extract)",
-    )
+    if is_pattern(options.grm):
+        return open_relationship_set(options.grm)
+    return read_relationships(options.grm, options.grm_id)
 
 
 def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | None:
@@ -239,7 +205,7 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
         rank_normal_trait=options.rint,
         keep=inputs.keep,
         remove=inputs.remove,
-        related=None if inputs.given is None else inputs.given.samples,
+        related=inputs.related.samples if inputs.given is None else inputs.given.samples,
     )
 
 
@@ -262,7 +228,9 @@ def _run_traits(
                 prepared = prepared or _prepare(inputs, cohort, model, listener)
                 selection, problem = prepared
             analysis = analyse(problem.for_trait(cohort), model, progress=listener, watch=watch)
-            results[cohort.trait] = TraitResult(cohort, selection, problem.n_related, analysis)
+            results[cohort.trait] = TraitResult(
+                cohort, selection, problem.related, analysis, problem.given_chromosomes
+            )
     return {cohort.trait: results[cohort.trait] for cohort in cohorts}
 
 
@@ -282,27 +250,16 @@ def _prepare(
     source = inputs.source
     summary = summarise_variants(source, cohort.analysed, progress=listener)
     count(genotypes=len(cohort) * len(source.variants))
-
-    def selected(variant_filter: VariantFilter) -> VariantSelection:
-        return select_variants(
-            source.variants,
-            summary,
-            len(cohort),
-            variant_filter,
-            equilibrium=lambda variants: equilibrium_log_p(source, variants, cohort.analysed),
-        )
-
-    selection = selected(inputs.variant_filter)
-    relating = Relating(model.grm_weighting, model.loco)
-    related = selection.index
-    if inputs.related_filter is not None:
-        related = selected(inputs.related_filter).index
+    selection = select(source, cohort.analysed, summary, inputs.variant_filter)
+    related = inputs.related.relate(
+        source, cohort, selection, summary, model.grm_weighting, progress=listener
+    )
     problem = make_problem(
         source,
         cohort,
         selection,
         summary,
-        relating,
+        Relating(model.grm_weighting, model.loco),
         related=related,
         given=_given(inputs, cohort),
         kin=inputs.kin,
@@ -310,7 +267,7 @@ def _prepare(
     return selection, problem
 
 
-def _given(inputs: _Inputs, cohort: Cohort) -> FloatArray | None:
+def _given(inputs: _Inputs, cohort: Cohort) -> FloatArray | ChromosomeSums | None:
     """The given relationships of the analysed samples, in their order."""
     if inputs.given is None:
         return None
@@ -318,6 +275,8 @@ def _given(inputs: _Inputs, cohort: Cohort) -> FloatArray | None:
     is_analysed[cohort.analysed] = True
     match = match_rows(inputs.source.samples, inputs.given.samples, is_analysed)
     rows = match.row[cohort.analysed]
+    if isinstance(inputs.given, RelationshipSet):
+        return inputs.given.of(rows)
     return np.asfortranarray(inputs.given.values[np.ix_(rows, rows)])
 
 
@@ -326,4 +285,6 @@ def _input_paths(options: GwasOptions, inputs: _Inputs) -> dict[str, str]:
     named = {name: getattr(options, name) for name in _INPUTS}
     chosen = {name: path for name, path in named.items() if path is not None}
     given = {} if inputs.given is None else inputs.given.files
-    return {**inputs.source.files, **given, **chosen}
+    related = {} if inputs.related.source is None else inputs.related.source.files
+    apart = {f"grm_{role}": path for role, path in related.items()}
+    return {**inputs.source.files, **apart, **given, **chosen}

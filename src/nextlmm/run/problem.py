@@ -19,24 +19,19 @@ from nextlmm.cohort.relatives import (
 from nextlmm.cohort.table import SampleColumns
 from nextlmm.genotype.filters import VariantSelection
 from nextlmm.genotype.held import PackedSource
+from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.standardize import impute_mean
-from nextlmm.genotype.summary import VariantSummary, summarise_variants
+from nextlmm.genotype.summary import VariantSummary
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.genotype.tile import tile_of_packed, tile_of_samples
 from nextlmm.linalg.covariance import FloatArray
-from nextlmm.progress import Progress, Silent
-from nextlmm.relatedness.grm import (
-    RelationshipSum,
-    Scaling,
-    Weighting,
-    relationship_matrix,
-    relationship_sum,
-    samples_without_calls,
-    variant_scaling,
-)
-from nextlmm.relatedness.loco import LeftOut, check_loco, leave_one_out
-from nextlmm.relatedness.operator import HELD_BYTES, RelationshipOperator, relationship_operator
+from nextlmm.progress import Progress
+from nextlmm.relatedness.grm import RelationshipSum, Weighting, relationship_matrix
+from nextlmm.relatedness.grm_set import ChromosomeSums
+from nextlmm.relatedness.loco import LeftOut, check_loco, leave_one_given_out
+from nextlmm.relatedness.operator import HELD_BYTES, RelationshipOperator
+from nextlmm.run.related import Related, RelatedChoice, absent_warning
 from nextlmm.run.shared import Shared
 from nextlmm.run.variant_tile import DosageVariants, PackedVariants, VariantTile
 from nextlmm.work import count
@@ -44,7 +39,6 @@ from nextlmm.work import count
 Kin = SampleOrder | Parents | RelatedPairs
 """An order of the analysed samples, their parents, or pairs of relatives among them."""
 
-_MOST_NAMES = 3
 _BLOCK_ELEMENTS = 1 << 20
 _TILE, _SHARED = 1024, 4
 _SMALLEST_BLOCK = 64
@@ -61,10 +55,10 @@ class Problem:
     y : (n,) trait.
     covariates : (n, c) with the intercept.
     variants : (m,) positions of the variants to test, ascending.
-    related : positions of the variants in the relationship matrix, ascending.
+    related : the genotypes that the relationship matrix is made of.
     summary : all variants of the source over the analysed samples.
-    scaling : how dosages enter the relationship matrix.
     given : (n, n) a relationship matrix made elsewhere, None if it is to be made of the genotypes.
+    given_sums : what it is the sum of, if it was given by chromosome.
     kin : what the user says of who is related, None if nothing.
     warnings : sentences about the genotypes of the samples.
     shared : what does not depend on the trait, for all problems that differ in nothing else.
@@ -75,10 +69,10 @@ class Problem:
     y: FloatArray
     covariates: FloatArray
     variants: IndexArray
-    related: IndexArray
+    related: Related
     summary: VariantSummary
-    scaling: Scaling
     given: FloatArray | None = None
+    given_sums: ChromosomeSums | None = None
     kin: Kin | None = None
     warnings: tuple[str, ...] = ()
     shared: Shared = field(default_factory=Shared)
@@ -97,7 +91,12 @@ class Problem:
     @property
     def n_related(self) -> int:
         """Number of variants that vary and so enter the relationship matrix."""
-        return int(np.count_nonzero(self.scaling.scale[self.related] > 0.0))
+        return self.related.n_varying
+
+    @property
+    def given_chromosomes(self) -> tuple[str, ...]:
+        """The chromosomes that the relationship matrix was given by, none if it was not."""
+        return () if self.given_sums is None else self.given_sums.chromosomes
 
     def for_trait(self, cohort: Cohort) -> "Problem":
         """The same problem with another trait of the same samples."""
@@ -105,13 +104,15 @@ class Problem:
 
     def reordered(self, permutation: IndexArray) -> "Problem":
         """The same problem with its samples in another order; no result depends on it."""
-        given = self.given
+        given, sums = self.given, self.given_sums
         return replace(
             self,
             samples=self.samples[permutation],
+            related=self.related.reordered(permutation),
             y=self.y[permutation],
             covariates=self.covariates[permutation],
             given=None if given is None else given[np.ix_(permutation, permutation)],
+            given_sums=None if sums is None else sums.reordered(permutation),
             kin=None,  # which speaks of the order before
             shared=Shared(),
         )
@@ -174,19 +175,8 @@ class Problem:
         Cost: n^2 m operations and an (n, n) array.
         """
         if self.given is not None:
-            return RelationshipSum(self.given, len(self.related), is_given=True)
-        listener = progress or Silent()
-        listener.start("Relating the samples", len(self.related))
-        total = relationship_sum(
-            self.source,
-            self.related,
-            self.scaling,
-            self.samples,
-            held_bytes=held_bytes,
-            progress=listener,
-        )
-        listener.finish()
-        return total
+            return RelationshipSum(self.given, len(self.related.variants), is_given=True)
+        return self.related.total(progress, held_bytes)
 
     def whole(self, progress: Progress | None = None) -> FloatArray:
         """K from all variants, a new (n, n) array; n^2 m operations."""
@@ -196,15 +186,10 @@ class Problem:
         self, total: RelationshipSum, progress: Progress | None = None
     ) -> Iterator[LeftOut]:
         """K without each chromosome in turn, from ``total``, and the variants to test on it."""
-        return leave_one_out(
-            self.source,
-            self.related,
-            self.scaling,
-            self.samples,
-            total,
-            tested=self.variants,
-            progress=progress,
-        )
+        tested = chromosome_groups(self.variants, self.source.variants.chromosome)
+        if self.given_sums is not None:
+            return leave_one_given_out(self.given_sums, tested)
+        return self.related.leave_one_out(total, tested, progress)
 
     def operator(
         self, *, held_bytes: int = HELD_BYTES, progress: Progress | None = None
@@ -213,15 +198,7 @@ class Problem:
 
         Packed genotypes of at most ``held_bytes`` are kept in memory.
         """
-        return relationship_operator(
-            self.source,
-            self.related,
-            self.scaling,
-            self.samples,
-            self.summary,
-            held_bytes=held_bytes,
-            progress=progress,
-        )
+        return self.related.operator(held_bytes, progress)
 
 
 @dataclass(frozen=True)
@@ -239,14 +216,14 @@ def make_problem(
     summary: VariantSummary,
     relating: Relating,
     *,
-    related: IndexArray | None = None,
-    given: FloatArray | None = None,
+    related: Related | None = None,
+    given: FloatArray | ChromosomeSums | None = None,
     kin: SampleColumns | Pedigree | KinshipList | None = None,
 ) -> Problem:
     """Put together what is to be solved for the analysed samples and the selected variants.
 
-    The relationship matrix is ``given``, (n, n), or made of the variants ``related``, of the
-    selected ones if None.
+    The relationship matrix is ``given``, (n, n) or by chromosome, or made of the genotypes
+    ``related``, of the selected variants if None.
 
     Means and scales of the variants in the relationship matrix are those over all kept samples,
     so that the matrix of two traits differs in its samples only; it is centred over the analysed
@@ -259,16 +236,17 @@ def make_problem(
 
     Cost: a pass over the genotypes of the kept samples if they are more than the analysed ones.
     """
-    everyone = len(cohort.kept) == len(cohort)
-    reference = summary if everyone else summarise_variants(source, cohort.kept)
-    scaling = variant_scaling(reference, relating.weighting)
     if related is None:
-        related = selection.index
-    if relating.loco:
-        check_loco(source, related, scaling)
-    uncalled = np.empty(0, dtype=np.intp)
+        related = RelatedChoice().relate(source, cohort, selection, summary, relating.weighting)
+    tested = source.variants.chromosome[selection.index]
+    sums, given = (given, given.whole) if isinstance(given, ChromosomeSums) else (None, given)
+    warnings: tuple[str, ...] = ()
     if given is None:
-        uncalled = samples_without_calls(source, related, scaling, cohort.analysed)
+        if relating.loco:
+            check_loco(related.source, related.variants, related.scaling)
+        warnings = related.warnings(tested, loco=relating.loco)
+    elif sums is not None and relating.loco:
+        warnings = absent_warning(tested, sums.chromosomes)
     known = _kin_of(source, cohort, kin)
     return Problem(
         source=source,
@@ -278,10 +256,10 @@ def make_problem(
         variants=selection.index,
         related=related,
         summary=summary,
-        scaling=scaling,
         given=given,
+        given_sums=sums,
         kin=known,
-        warnings=(*_uncalled_warning(source, uncalled, len(cohort)), *_kin_warnings(known)),
+        warnings=(*warnings, *_kin_warnings(known)),
     )
 
 
@@ -299,16 +277,3 @@ def _kin_of(
 
 def _kin_warnings(kin: Kin | None) -> tuple[str, ...]:
     return () if kin is None else kin.warnings
-
-
-def _uncalled_warning(source: GenotypeSource, uncalled: IndexArray, n: int) -> tuple[str, ...]:
-    if not len(uncalled):
-        return ()
-    names = [f"'{name}'" for name in source.samples.sample_id[uncalled[:_MOST_NAMES]]]
-    more = len(uncalled) - len(names)
-    listed = ", ".join(names) + (f" and {more:,} more" if more else "")
-    return (
-        f"{len(uncalled):,} of the {n:,} analysed samples without a genotype at any variant that "
-        f"varies ({listed}): each is taken to be unrelated to all others and to have the mean "
-        "genotype everywhere; leave them out (--remove)",
-    )

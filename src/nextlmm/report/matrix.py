@@ -1,0 +1,53 @@
+"""What the screen shows of a relationship matrix that was written, from its document alone."""
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+from nextlmm.report.summary import LABEL_WIDTH, TEXT_WIDTH, Paragraph
+from nextlmm.report.wording import count, duration, reasons
+
+_SHOWN = 4
+
+
+def describe_matrix(document: Mapping[str, Any]) -> list[Paragraph]:
+    """Samples, variants and files, in reading order."""
+    samples, variants = document["samples"], document["relationship_matrix"]
+    weighting, own = document["options"]["grm_weighting"], document["matrices"]
+    what = f"{count(samples['kept'], 'sample')}, {weighting} variants"
+    if len(own) > 1 or own[0]["chromosome"] is not None:
+        what += f"; {count(len(own), 'matrix', 'matrices')}, one for each chromosome"
+    else:
+        what += f"; mean diagonal {own[0]['mean_diagonal']:.6g}"
+    files = document["files"]
+    more = len(files) - _SHOWN
+    shown = files if more <= 1 else [*files[:_SHOWN], f"and {more:,} more"]
+    return [
+        Paragraph("", (f"nextlmm {document['nextlmm']['version']}",), "title"),
+        Paragraph("matrix", _lines(what)),
+        Paragraph("samples", _lines(_step("kept", samples["kept"], samples))),
+        Paragraph("variants", _lines(*_variants(variants))),
+        Paragraph("files", tuple(shown)),
+        Paragraph("time", (duration(document["seconds"]),)),
+    ]
+
+
+def _lines(*sentences: str) -> tuple[str, ...]:
+    width = TEXT_WIDTH - LABEL_WIDTH
+    return tuple(
+        line for text in sentences for line in textwrap.wrap(text, width, break_on_hyphens=False)
+    )
+
+
+def _step(word: str, left: int, steps: Mapping[str, Any]) -> str:
+    dropped = reasons(steps["excluded"])
+    text = f"{steps['in_genotypes']:,} in the genotype file -> {left:,} {word}"
+    return text + (f" (left out: {dropped})" if dropped else "")
+
+
+def _variants(variants: Mapping[str, Any]) -> tuple[str, ...]:
+    pruned = variants["pruned"]
+    lines = [_step("selected", pruned["of"] if pruned else variants["selected"], variants)]
+    if pruned:
+        lines.append(f"{pruned['kept']:,} kept of {pruned['of']:,} by pruning: {pruned['rule']}")
+    return (*lines, f"{variants['varying']:,} that vary make the matrix")
