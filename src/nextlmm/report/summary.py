@@ -101,7 +101,9 @@ def _wrap(*sentences: str) -> tuple[str, ...]:
 def _model(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
     fixed = " + ".join(["1", *_terms(trait), "variant"])
     name = f"rank_normal({name})" if trait.get("rank_normal") else name
-    given = document["options"].get("grm")
+    options = document["options"]
+    pedigree = options.get("pedigree")
+    given = f"the pedigree {pedigree}" if pedigree else options.get("grm")
     used = count(trait["variants"]["in_relationship_matrix"], "variant")
     source = f"given by {given}" if given else f"from {used}"
     loco = ", leaving out the tested chromosome (LOCO)" if trait["loco"] else ", no LOCO"

@@ -176,13 +176,16 @@ def check_genotypes(options: "GwasOptions") -> None:
 
 def check_matrix(options: "GwasOptions") -> None:
     """Refuse a given matrix with what cannot be had of it, and its samples without it."""
-    if options.grm is not None and options.loco:
+    given = [n for n in ("grm", "pedigree", "grm_extract") if getattr(options, n) is not None]
+    if len(given) > 1:
+        names = " and ".join(name.replace("_", "-") for name in given)
+        raise UsageError(f"Options {names} both say what the matrix is; give one.")
+    if options.loco and (options.grm is not None or options.pedigree is not None):
         raise UsageError(
-            "Option grm gives one matrix for all chromosomes, and LOCO needs one without each of "
-            "them; turn LOCO off by --no-loco (loco=False in Python), or leave the matrix out."
+            f"{option_name(given[0])} gives one matrix for all chromosomes, and LOCO needs one "
+            "without each of them; turn LOCO off by --no-loco (loco=False in Python), or leave the "
+            "matrix out."
         )
-    if options.grm is not None and options.grm_extract is not None:
-        raise UsageError("Options grm and grm-extract both say what the matrix is; give one.")
     if options.grm_id is not None and options.grm is None:
         raise UsageError("Option grm-id lists the samples of a matrix; name that by option grm.")
 

@@ -153,10 +153,16 @@ class GwasOptions:
         with their kinship.
     grm
         A relationship matrix made elsewhere: the prefix or the name of a GCTA .grm.bin, .grm.gz or
-        .grm.sp, a PLINK 2 .rel.bin or .rel, a NumPy .npy, or a square of numbers in text. It is
-        centred over the analysed samples and scaled to mean diagonal 1, and needs --no-loco.
+        .grm.sp, a PLINK 2 .rel.bin, .rel, .king.bin or .king, a table of kinships of KING or PLINK
+        2 (.kin0, .kin), a SAIGE .mtx, a NumPy .npy, or a square of numbers in text. It is centred
+        over the analysed samples and scaled to mean diagonal 1, and needs --no-loco.
     grm_id
-        Samples of that matrix, one line for each row. Unless given, the list beside it.
+        Samples of that matrix, one line for each row. Unless given, the list beside it, or those
+        that a table of kinships names.
+    pedigree
+        Relationships by descent: a pedigree (IID, father, mother, or a .fam file) of the samples
+        and their ancestors, genotyped or not, which gives the additive relationship matrix with
+        inbreeding. It is used as that of --grm is, and needs --no-loco.
     grm_weighting
         Weight of a variant in the relationship matrix: standardized divides by its standard
         deviation, centered does not.
@@ -242,6 +248,7 @@ class GwasOptions:
     relatives: Annotated[str | None, Parameter(group=_MATRIX)] = None
     grm: Annotated[str | None, Parameter(group=_MATRIX)] = None
     grm_id: Annotated[str | None, Parameter(group=_MATRIX)] = None
+    pedigree: Annotated[str | None, Parameter(group=_MATRIX)] = None
     grm_weighting: Annotated[GrmWeighting, Parameter(group=_MATRIX)] = "standardized"
     grm_extract: Annotated[str | None, Parameter(group=_MATRIX)] = None
     kl_tolerance: Annotated[float | None, Parameter(group=_MATRIX)] = None
@@ -336,7 +343,7 @@ _PATHS = (
     *GENOTYPES,
     *("sample", "annotation"),
     *("pheno", "out", "covar", "keep", "remove", "extract", "exclude"),
-    *("grm", "grm_id", "grm_extract", "order", "relatives"),
+    *("grm", "grm_id", "pedigree", "grm_extract", "order", "relatives"),
 )
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from nextlmm.cohort.align import Cohort, align
+from nextlmm.cohort.align import NOT_RELATED, Cohort, align
 from nextlmm.cohort.match import match_rows
-from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_relatives
+from nextlmm.cohort.pedigree import Pedigree
+from nextlmm.cohort.relatives import KinshipList, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
 from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.equilibrium import equilibrium_log_p
@@ -30,10 +31,11 @@ from nextlmm.output.provenance import describe_run, hashing
 from nextlmm.output.publication import Publication, check_writable
 from nextlmm.output.tabix import is_indexable
 from nextlmm.progress import Progress, Silent
-from nextlmm.relatedness.grm_files import GivenRelationships, read_relationships
+from nextlmm.relatedness.grm_files import Relationships, is_of_pairs, read_relationships
+from nextlmm.relatedness.numerator import read_pedigree
 from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.analysis import analyse
-from nextlmm.run.exact.route import allowed_bytes
+from nextlmm.run.exact.route import allowed_bytes, check_square
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.model import Model
 from nextlmm.run.option_checks import chosen_chromosomes, split_names
@@ -84,7 +86,7 @@ class _Inputs:
     variant_filter: VariantFilter
     related_filter: VariantFilter | None
     kin: SampleColumns | Pedigree | KinshipList | None
-    given: GivenRelationships | None
+    given: Relationships | None
 
 
 def gwas(
@@ -186,7 +188,7 @@ def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
         variant_filter=variant_filter,
         related_filter=_related_filter(options, variant_filter),
         kin=_read_kin(options),
-        given=read_relationships(options.grm, options.grm_id) if options.grm else None,
+        given=_read_given(options),
     )
 
 
@@ -221,6 +223,16 @@ def _related_filter(options: GwasOptions, tested: VariantFilter) -> VariantFilte
     )
 
 
+def _read_given(options: GwasOptions) -> Relationships | None:
+    """The relationships that the user gives in place of those of the genotypes."""
+    if options.pedigree is not None:
+        return read_pedigree(options.pedigree)
+    if options.grm is None:
+        return None
+    held_bytes = allowed_bytes(options.memory)
+    return read_relationships(options.grm, options.grm_id, held_bytes=held_bytes)
+
+
 def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | None:
     """What the user says of the order of the samples."""
     if options.order is not None:
@@ -229,7 +241,7 @@ def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | 
 
 
 def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
-    return align(
+    cohort = align(
         inputs.source.samples,
         inputs.traits,
         trait,
@@ -241,6 +253,14 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
         remove=inputs.remove,
         related=None if inputs.given is None else inputs.given.samples,
     )
+    if NOT_RELATED in cohort.exclusions and options.grm_id is None and is_of_pairs(options.grm):
+        left_out = cohort.exclusions[NOT_RELATED]
+        hint = (
+            f"{options.grm} names no pair of {left_out:,} of the samples, which are left out: if "
+            "they are related to nobody, list all samples by --grm-id"
+        )
+        return replace(cohort, warnings=(*cohort.warnings, hint))
+    return cohort
 
 
 def _covariates(inputs: _Inputs, option: str, given: Sequence[str]) -> tuple[str, ...]:
@@ -304,21 +324,21 @@ def _prepare(
         summary,
         relating,
         related=related,
-        given=_given(inputs, cohort),
+        given=_given(inputs, cohort, model),
         kin=inputs.kin,
     )
     return selection, problem
 
 
-def _given(inputs: _Inputs, cohort: Cohort) -> FloatArray | None:
+def _given(inputs: _Inputs, cohort: Cohort, model: Model) -> FloatArray | None:
     """The given relationships of the analysed samples, in their order."""
     if inputs.given is None:
         return None
+    check_square(inputs.given.path, len(cohort), model.memory)
     is_analysed = np.zeros(len(inputs.source.samples), dtype=bool)
     is_analysed[cohort.analysed] = True
     match = match_rows(inputs.source.samples, inputs.given.samples, is_analysed)
-    rows = match.row[cohort.analysed]
-    return np.asfortranarray(inputs.given.values[np.ix_(rows, rows)])
+    return inputs.given.among(match.row[cohort.analysed])
 
 
 def _input_paths(options: GwasOptions, inputs: _Inputs) -> dict[str, str]:
