@@ -16,7 +16,6 @@ REFUSED = {
     "odd/htmlbed": "begins with the bytes 3c 21 44; .* it is a web page",
     "odd/truncated": r"has 3,441 bytes; expected 3,478 bytes .* inside variant 138 .* truncated",
     "odd/toolong": "has 3,489 bytes; expected 3,478 bytes .* beyond the last variant",
-    "odd/bed_headerless_indmajor": "3,500 bytes fit genotypes without any header",
     "odd/famtoofew": "expected 3,339 bytes .* its size fits 97 to 100 samples",
 }
 
@@ -45,7 +44,8 @@ def assert_is_one_sentence(text: str) -> None:
         (b"\x6c\x1b\x01" + bytes(24), "its size fits 13 to 16 samples"),
         (b"\x6c\x1b\x01" + bytes(26), "its size fits 13 variants"),
         (b"\x6c\x1b\x01" + bytes(13), "bytes beyond the last variant"),
-        (bytes(12), "fit genotypes without any header"),
+        (bytes(12), "12 bytes fit genotypes without any header, but not only"),
+        (bytes(15) + b"\x10", "16 bytes fit genotypes .* its last bits are not empty"),
         (b"\x6c\x1b\x00" + bytes(13), "has 16 bytes; expected 19 bytes .* take all three"),
     ],
 )
@@ -98,3 +98,23 @@ def test_open_genotypes__truncation_anywhere_is_refused(tmp_path, rng):
         with pytest.raises(FormatError):
             open_genotypes(prefix)
     assert np.unique(list(complete)).size > 1
+
+
+@pytest.mark.parametrize("shape", [(8, 6), (10, 7), (5, 12)])
+def test_open_genotypes__no_header_at_all(tmp_path, rng, shape):
+    """Sample by sample, two bits a genotype from the lowest on, if nothing else has that size."""
+    calls = random_calls(rng, *shape)
+    prefix = write_bed(tmp_path, calls)
+    whole = write_bed(tmp_path, calls.T, "turned")  # whose variants are these samples
+    expected = open_genotypes(prefix).dosages(np.arange(shape[1]))
+    prefix.with_suffix(".bed").write_bytes(whole.with_suffix(".bed").read_bytes()[3:])
+    found = open_genotypes(prefix).dosages(np.arange(shape[1]))
+    assert np.array_equal(found, expected, equal_nan=True)
+
+
+def test_open_genotypes__no_header_and_more_than_one_layout(tmp_path, rng):
+    """Eight samples of eight variants: by sample and by variant are equally long."""
+    prefix = write_bed(tmp_path, random_calls(rng, 8, 8))
+    prefix.with_suffix(".bed").write_bytes(bytes(16))
+    with pytest.raises(FormatError, match="but not only those"):
+        open_genotypes(prefix)
