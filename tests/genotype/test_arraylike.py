@@ -38,7 +38,7 @@ def test_numpy_and_lists(calls):
 def test_polars(calls, kind):
     frame = pl.DataFrame(calls).with_columns(pl.all().fill_nan(None)).cast(kind)
     np.testing.assert_array_equal(dosages(frame), calls)
-    with pytest.raises(FormatError, match="type object; .* leave out columns of words"):
+    with pytest.raises(FormatError, match=r"type object; .* leave out columns of words"):
         dosages(frame.with_columns(pl.Series("iid", IDS)))
 
 
@@ -47,7 +47,7 @@ def test_pandas(calls, kind):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(calls, index=IDS).astype(kind)
     np.testing.assert_array_equal(dosages(frame), calls)
-    with pytest.raises(FormatError, match="type object; .* leave out columns of words"):
+    with pytest.raises(FormatError, match=r"type object; .* leave out columns of words"):
         dosages(frame.assign(population="A"))
 
 
@@ -74,12 +74,7 @@ def test_calls_of_sgkit(calls):
     first, second = calls > 1, calls > 0
     alleles = np.stack([first, second], axis=-1).astype(np.int8)
     alleles[np.isnan(calls)] = [-1, 1]  # half a call is missing
-    alleles[0, 0], alleles[1, 0], alleles[2, 0], alleles[3, 0] = (
-        [1, -2],
-        [0, -2],
-        [-1, -2],
-        [-2, -2],
-    )
+    alleles[:4, 0] = [[1, -2], [0, -2], [-1, -2], [-2, -2]]
     expected = calls.copy()
     expected[:4, 0] = [2.0, 0.0, np.nan, np.nan]
     array = xarray.DataArray(alleles, dims=("samples", "variants", "ploidy"))

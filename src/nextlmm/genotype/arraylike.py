@@ -58,9 +58,8 @@ def check_rows_agree(arrays: dict[str, Any]) -> None:
             if index is not None and (index.dtype.kind in "iu") == are_numbers
         ]
         for (first, index), (second, other) in pairwise(known):
-            differs = np.flatnonzero(index != other) if len(index) == len(other) else []
-            if len(differs):
-                row = int(differs[0])
+            if len(index) == len(other) and not np.array_equal(index, other):
+                row = int(np.flatnonzero(index != other)[0])
                 raise UsageError(
                     f"the rows of {first} and {second} have other labels: row {row} is "
                     f"{index[row]!s} in the one and {other[row]!s} in the other; expected the same "

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nextlmm.errors import FormatError, MissingFileError
+from nextlmm.genotype.conversion import what_exists_instead
 from nextlmm.genotype.textfile import missing_file
 
 BED_HEADER_BYTES = 3
@@ -17,7 +18,7 @@ _TAKE_ALL = "take all three files from the same place"
 _PGEN, _GZIP, _MARKUP = b"\x6c\x1b", b"\x1f\x8b", b"<"
 _KNOWN_STARTS = (_PGEN, _GZIP, _MARKUP)
 _PLINK_EXTENSIONS = (".bed", ".bim", ".fam")
-_OTHER_FORMATS = (".pgen", ".bgen", ".vcf", ".vcf.gz", ".bcf", ".ped", ".tped", ".gds")
+_OTHER_FORMATS = (".pgen", ".bgen", ".vcf", ".vcf.gz", ".bcf")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,9 @@ def _what_exists(path: Path) -> str:
         for other in (Path(f"{prefix}{extension}"), prefix):
             if other.name.endswith(extension) and other.is_file():
                 return f"{other} does: name it {_how_to_name(other, extension)}"
+    conversion = what_exists_instead(prefix)
+    if conversion is not None:
+        return conversion
     siblings = [e for e in _PLINK_EXTENSIONS if Path(f"{prefix}{e}").is_file()]
     if siblings:
         return (
@@ -85,9 +89,7 @@ def _how_to_name(path: Path, extension: str) -> str:
         return f"by --pfile {path.with_suffix('')}"
     if extension == ".bgen":
         return f"by --bgen {path}"
-    if extension in (".vcf", ".vcf.gz", ".bcf"):
-        return f"by --vcf {path}"
-    return "after plink2 --make-bed has converted it, because this version does not read it"
+    return f"by --vcf {path}"
 
 
 def _some(names: list[str], most: int = 3) -> str:
