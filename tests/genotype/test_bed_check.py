@@ -78,7 +78,7 @@ def test_open_genotypes__missing_files_and_what_is_there(tmp_path, rng):
         write_bed(tmp_path, random_calls(rng, 1, 1), name)
     with pytest.raises(MissingFileError, match="holds a, b, c and 1 more"):
         open_genotypes(tmp_path / "g")
-    for name, flag in (("data.vcf.gz", "--vcf"), ("other.bgen", "--bgen"), ("p.pgen", "--pfile")):
+    for name, flag in (("data.vcf.gz", "--vcf"), ("other.bgen", "--bgen")):
         (tmp_path / name).touch()
         prefix = name.split(".")[0]
         with pytest.raises(MissingFileError, match=rf"{name} does: name it .*{flag}"):
