@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from nextlmm.cohort.pedigree import Pedigree
 from nextlmm.cohort.relatives import (
     KinshipList,
-    Pedigree,
     order_of,
     read_order,
     read_relatives,

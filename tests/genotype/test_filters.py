@@ -1,5 +1,7 @@
 """Choosing variants."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,15 @@ def test_select_variants__one_reason(options, passed, excluded):
     selection = select(**options)
     assert selection.index.tolist() == passed
     assert dict(selection.excluded) == excluded
+
+
+def test_select_variants__negative_positions_mark_variants_to_leave_out():
+    table = variant_table(6)
+    marked = replace(table, position_bp=np.where(np.arange(6) == 4, -5, table.position_bp))
+    source = array_source(DOSAGES, variants=marked)
+    selection = select_variants(source.variants, summarise_variants(source), 5, VariantFilter())
+    assert selection.index.tolist() == [0, 1, 2, 3, 5]
+    assert dict(selection.excluded) == {"at a negative position": 1}
 
 
 def test_select_variants__each_variant_counts_once():

@@ -8,7 +8,7 @@ from nextlmm.genotype.source import open_genotypes
 SAME_GENOTYPES = [
     "mixsep", "crlf", "nofinalnewline", "blanklines", "bim5col", "fam5col", "utf8", "numeric_ids",
     "dup_iid_diff_fid", "dup_fid_iid", "fam_pheno", "fam_casecontrol", "fam_gemma11col",
-    "dup_snp_ids", "bim_odd",
+    "dup_snp_ids", "bim_odd", "bed_v099_1byte", "bed_headerless_indmajor",
 ]  # fmt: skip
 SAME_TABLES = ["mixsep", "crlf", "nofinalnewline", "blanklines", "bim5col", "fam5col"]
 ALL_VARIANTS = np.arange(139)

@@ -1,7 +1,9 @@
 """The array-first call against the textbook and against the same job from files."""
 
 import numpy as np
+import polars as pl
 import pytest
+from scipy import sparse
 
 import nextlmm
 from nextlmm.errors import (
@@ -168,3 +170,40 @@ def test_package__the_steps_of_its_docstring(cohort, files):
     result = nextlmm.analyse(problem, nextlmm.Model(mode="dense", loco=False))
     assert result.null.h2 == pytest.approx(null.h2, abs=1e-7)
     assert f"h2 = {null.h2:.4f}" in repr(result)
+
+
+@pytest.mark.parametrize("library", ["pandas", "xarray", "polars", "sparse"])
+def test_associate__arrays_of_other_libraries(rng, library):
+    """The same numbers as of NumPy's arrays, for all arguments."""
+    genotypes = rng.binomial(2, 0.4, (60, 40)).astype(float)
+    y, c = genotypes[:, 3] + rng.normal(size=60), rng.normal(size=(60, 2))
+    k = np.cov(rng.normal(size=(60, 90)))
+    expected = associate(y, genotypes, k=k, covariates=c).table
+    if library == "sparse":
+        given = associate(y, sparse.csr_array(genotypes), k=sparse.csr_array(k), covariates=c)
+    elif library == "polars":
+        given = associate(
+            pl.Series(y), pl.DataFrame(genotypes), k=pl.DataFrame(k), covariates=pl.DataFrame(c)
+        )
+    elif library == "pandas":
+        pandas = pytest.importorskip("pandas")
+        given = associate(
+            pandas.Series(y),
+            pandas.DataFrame(genotypes).astype("Int8"),
+            k=pandas.DataFrame(k),
+            covariates=pandas.DataFrame(c, columns=["a", "b"]),
+        )
+    else:
+        xarray = pytest.importorskip("xarray")
+        given = associate(
+            xarray.DataArray(y, dims="samples"),
+            xarray.DataArray(genotypes.T, dims=("variants", "samples")),
+            k=xarray.DataArray(k),
+            covariates=xarray.DataArray(c),
+        )
+    assert given.table.equals(expected)
+
+
+def test_associate__a_turned_array(rng):
+    with pytest.raises(UsageError, match=r"expected \(40,\), .* they are the transpose"):
+        associate(rng.normal(size=60), rng.binomial(2, 0.4, (40, 60)))

@@ -8,5 +8,7 @@ of the genotypes, by ID and never by position, and accounts for every sample tha
     match.py      which row of a table belongs to which genotyped sample
     design.py     the covariate matrix, checked for columns that cannot be told apart
     relatives.py  an order of the samples, a pedigree or pairs of relatives
+    pedigree.py   who descends from whom
+    people.py     the people whom such files name
     align.py      the Cohort: trait and covariates of the analysed samples
 """

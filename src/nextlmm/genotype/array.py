@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nextlmm.errors import AlignmentError, FormatError
+from nextlmm.genotype.arraylike import numpy_array
 from nextlmm.genotype.tables import IndexArray, SampleTable, VariantTable, string_array
 
 _MOST_COPIES = 2.0
+_OTHER_SHAPE = "put the samples in rows and the variants in columns"
+_OTHER_TYPE = "leave out columns of words, and recode genotypes as copies of one allele"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,7 @@ def array_source(
     Parameters
     ----------
     dosages : (n, m) copies of the effect allele, 0 to 2, whole or fractional; NaN (or a masked
-        entry) where missing.
+        entry) where missing; of any library that :func:`numpy_array` knows.
     sample_ids : n IDs, also taken as family IDs; "sample1" ... if not given.
     variants : the m variants; if not given they are "variant1" ... on chromosome "0" (unknown), at
         positions 1 to m, with alleles ".".
@@ -79,11 +82,12 @@ def array_source(
 
 
 def _as_dosages(dosages: ArrayLike) -> NDArray[np.float32]:
-    array: np.ma.MaskedArray[Any, Any] = np.ma.asanyarray(dosages)
+    array: np.ma.MaskedArray[Any, Any] = _numeric(np.ma.asanyarray(numpy_array(dosages)))
     if array.ndim != 2 or array.dtype.kind not in "biuf":
         raise FormatError(
             f"the genotype array has {array.ndim} dimensions of type {array.dtype}; expected two, "
-            "(samples, variants), of a real numeric type"
+            "(samples, variants), of a real numeric type: "
+            + (_OTHER_SHAPE if array.ndim != 2 else _OTHER_TYPE)
         )
     values = np.asfortranarray(np.ma.filled(array.astype(np.float32), np.nan))
     outside = ~((values >= 0) & (values <= _MOST_COPIES) | np.isnan(values))
@@ -96,6 +100,16 @@ def _as_dosages(dosages: ArrayLike) -> NDArray[np.float32]:
         )
     values.setflags(write=False)
     return values
+
+
+def _numeric(array: np.ma.MaskedArray[Any, Any]) -> np.ma.MaskedArray[Any, Any]:
+    """Objects as numbers where all of them are, None as NaN; anything else as it is."""
+    if array.dtype.kind != "O":
+        return array
+    try:
+        return np.ma.asanyarray(array.astype(np.float64))
+    except (TypeError, ValueError):
+        return array
 
 
 def _unnamed_variants(n_variants: int) -> VariantTable:

@@ -4,7 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from nextlmm.errors import FormatError, MissingFileError
+from nextlmm.genotype.conversion import what_exists_instead
 from nextlmm.genotype.textfile import missing_file
 
 BED_HEADER_BYTES = 3
@@ -12,9 +15,10 @@ _VARIANT_MAJOR = b"\x6c\x1b\x01"
 _SAMPLE_MAJOR = b"\x6c\x1b\x00"
 _OLD_HEADER_BYTES = 1  # of PLINK 0.99, where 1 is variant by variant and 0 sample by sample
 _TAKE_ALL = "take all three files from the same place"
-_PGEN = b"\x6c\x1b"
+_PGEN, _GZIP, _MARKUP = b"\x6c\x1b", b"\x1f\x8b", b"<"
+_KNOWN_STARTS = (_PGEN, _GZIP, _MARKUP)
 _PLINK_EXTENSIONS = (".bed", ".bim", ".fam")
-_OTHER_FORMATS = (".pgen", ".bgen", ".vcf", ".vcf.gz", ".bcf", ".ped", ".tped", ".gds")
+_OTHER_FORMATS = (".pgen", ".bgen", ".vcf", ".vcf.gz", ".bcf")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,9 @@ def _what_exists(path: Path) -> str:
         for other in (Path(f"{prefix}{extension}"), prefix):
             if other.name.endswith(extension) and other.is_file():
                 return f"{other} does: name it {_how_to_name(other, extension)}"
+    conversion = what_exists_instead(prefix)
+    if conversion is not None:
+        return conversion
     siblings = [e for e in _PLINK_EXTENSIONS if Path(f"{prefix}{e}").is_file()]
     if siblings:
         return (
@@ -82,9 +89,7 @@ def _how_to_name(path: Path, extension: str) -> str:
         return f"by --pfile {path.with_suffix('')}"
     if extension == ".bgen":
         return f"by --bgen {path}"
-    if extension in (".vcf", ".vcf.gz", ".bcf"):
-        return f"by --vcf {path}"
-    return "after plink2 --make-bed has converted it, because this version does not read it"
+    return f"by --vcf {path}"
 
 
 def _some(names: list[str], most: int = 3) -> str:
@@ -94,6 +99,10 @@ def _some(names: list[str], most: int = 3) -> str:
 
 def check_bed(path: Path, n_samples: int, n_variants: int) -> BedLayout:
     """Check the first three bytes and the size of a .bed file, and tell its layout.
+
+    A file without a header, as PLINK had them before 0.99, is sample by sample.  It is taken for
+    one if its size is that of such a file and of no other, and if the genotypes that fill up the
+    last byte of each sample are 0.
 
     Raises
     ------
@@ -114,6 +123,8 @@ def check_bed(path: Path, n_samples: int, n_variants: int) -> BedLayout:
         return BedLayout(_OLD_HEADER_BYTES, is_by_sample=False)
     if start[:1] == b"\0" and size == _OLD_HEADER_BYTES + by_sample:
         return BedLayout(_OLD_HEADER_BYTES, is_by_sample=True)
+    if _is_headerless(path, start, size, n_samples, n_variants):
+        return BedLayout(0, is_by_sample=True)
     is_by_sample = start.startswith(_SAMPLE_MAJOR)
     expected = BED_HEADER_BYTES + (by_sample if is_by_sample else by_variant)
     if not is_by_sample and not start.startswith(_VARIANT_MAJOR):
@@ -127,6 +138,20 @@ def check_bed(path: Path, n_samples: int, n_variants: int) -> BedLayout:
     return BedLayout(BED_HEADER_BYTES, is_by_sample)
 
 
+def _is_headerless(path: Path, start: bytes, size: int, n_samples: int, n_variants: int) -> bool:
+    """Whether a file can be nothing but genotypes sample by sample without a header."""
+    by_variant, by_sample = n_variants * -(-n_samples // 4), n_samples * -(-n_variants // 4)
+    headers = (0, _OLD_HEADER_BYTES, BED_HEADER_BYTES)
+    others = {header + by_variant for header in headers}
+    if size != by_sample or size in others or start.startswith(_KNOWN_STARTS):
+        return False
+    used = n_variants % 4
+    if not used:
+        return True
+    last = np.fromfile(path, np.uint8).reshape(n_samples, -1)[:, -1]
+    return not (last >> (2 * used)).any()
+
+
 def _wrong_start(start: bytes, size: int, n_samples: int, n_variants: int) -> str:
     """What a file is that does not begin as a variant-major .bed file does."""
     wanted = "expected the bytes 6c 1b 01 of a PLINK 1 .bed file"
@@ -138,17 +163,17 @@ def _wrong_start(start: bytes, size: int, n_samples: int, n_variants: int) -> st
             "the copy did; make or copy it again"
         )
     begins = f"begins with the bytes {start[:3].hex(' ')}; {wanted}"
-    if start.lstrip().startswith(b"<"):
+    if start.lstrip().startswith(_MARKUP):
         return f"{begins}: it is a web page, probably an error page; download the file again"
-    if start.startswith(b"\x1f\x8b"):
+    if start.startswith(_GZIP):
         return f"{begins}: it is gzip-compressed; unpack it with gunzip first"
     if start.startswith(_PGEN):
         return f"{begins}: it is a PLINK 2 .pgen file; name it by --pfile"
     if size in (by_variant, by_sample):
         return (
-            f"{begins}: its {size:,} bytes fit genotypes without any header, as the first versions "
-            "of PLINK wrote them, which this version does not read; rewrite it with plink "
-            "--make-bed"
+            f"{begins}: its {size:,} bytes fit genotypes without any header, but not only those "
+            "sample by sample that the first versions of PLINK wrote, or its last bits are not "
+            "empty; copy it again, or rewrite it with plink --make-bed"
         )
     return f"{begins}: it is of another format or damaged; check that the right file is named"
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nextlmm.errors import AlignmentError, FormatError
 from nextlmm.genotype.array import ArraySource
+from nextlmm.genotype.conversion import advice
 from nextlmm.genotype.held import Collector, PackedSource
 from nextlmm.genotype.packages import reader_package
 from nextlmm.genotype.sample_tables import read_oxford_sample, without_families
@@ -92,7 +93,7 @@ def _check_magic(path: Path) -> None:
     if len(head) < 20 or head[16:20] not in _MAGIC:
         raise FormatError(
             f"{path} is not a BGEN file: bytes 17 to 20 are {head[16:20]!r}; expected b'bgen': "
-            "check that the right file is named and complete"
+            + advice(path, "check that the right file is named and complete")
         )
 
 

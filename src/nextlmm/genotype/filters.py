@@ -93,6 +93,7 @@ def select_variants(
     ``equilibrium`` gives -log10 p of Hardy-Weinberg equilibrium of some variants by their
     positions; it is asked for those that pass everything else, if there is such a limit.
 
+    A variant at a negative position is left out, as PLINK does, whose users mark variants so.
     Frequency and missing rate are those of ``summary``, so of the samples it was made from.  A
     variant exactly at a threshold passes.  Variants without any called genotype, or with only one
     genotype, pass unless a threshold excludes them (the former have no frequency to be too low).
@@ -129,7 +130,7 @@ def _reasons(
 ) -> dict[str, NDArray[np.bool_]]:
     """Which variants fail, (m,), for each limit there is."""
     maf, frequency = variant_filter.maf, summary.effect_allele_frequency
-    reasons: dict[str, NDArray[np.bool_]] = {}
+    reasons = {"at a negative position": variants.position_bp < 0}
     if variant_filter.chromosomes is not None:
         wanted = variant_filter.chromosomes
         is_wanted = {name: chromosome_key(name) in wanted for name in set(variants.chromosome)}

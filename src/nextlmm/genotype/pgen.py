@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlmm.errors import FormatError
+from nextlmm.errors import FormatError, MissingFileError
+from nextlmm.genotype.conversion import what_exists_instead
 from nextlmm.genotype.packages import reader_package
 from nextlmm.genotype.plink_tables import read_bim, read_fam
 from nextlmm.genotype.sample_tables import read_psam
@@ -98,6 +99,9 @@ def open_pgen(path: str | os.PathLike[str]) -> PgenSource:
     """
     prefix = os.fspath(path).removesuffix(_EXTENSION)
     pgen = Path(prefix + _EXTENSION)
+    conversion = None if pgen.is_file() else what_exists_instead(Path(prefix))
+    if conversion is not None:
+        raise MissingFileError(f"{pgen} does not exist; {conversion}")
     check_readable(pgen)
     library = reader_package("pgenlib", extra="pgen", of="PLINK 2 .pgen files")
     table, listed = _beside(prefix, _VARIANT_TABLES), _beside(prefix, _SAMPLE_TABLES)

@@ -6,6 +6,14 @@ scaled to mean diagonal 1, so that h2 = sigma_g2 / (sigma_g2 + sigma_e2) is a sh
     grm.py     sums of Z Z' over variants, streamed from any genotype source
     loco.py    the same with one chromosome left out
 
+made elsewhere::
+
+    grm_files.py    matrices of other programs, told by their names
+    grm_squares.py  those that are written out in full
+    grm_entries.py  those that are lists of entries
+    grm_pairs.py    tables of pairs and their kinship
+    numerator.py    the relationship matrix of a pedigree
+
 and, where an n x n array is too much::
 
     operator.py  products with either matrix, straight from the genotypes

@@ -7,8 +7,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
-from nextlmm.errors import VariantError
+from nextlmm.errors import NotPositiveDefiniteError, VariantError
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.standardize import standardize
@@ -23,6 +24,7 @@ Weighting = Literal["standardized", "centered"]
 _BLOCK = 1024
 _MIRROR = 512
 _GROUPS_PER_THREAD = 3  # from which on threads that take whole groups are well balanced
+_NEGATIVE = 1e-5  # an eigenvalue of a given matrix may be, by rounding in its file; see `Profile`
 _ROUNDING = 1e-12  # share of the diagonal that centring may leave of a constant matrix
 
 
@@ -173,6 +175,11 @@ def relationship_matrix(total: RelationshipSum, *, overwrite: bool = False) -> F
     ------
     VariantError
         If no variant varies among the samples, or a given matrix does not.
+    NotPositiveDefiniteError
+        If a given matrix has an eigenvalue below -1e-5, below which Sigma is not positive definite
+        at every heritability that is searched.  Nothing is clipped, nor added to the diagonal.
+
+    Cost: n^2 operations; n^3 / 3 and another array if the matrix is given.
     """
     size = float(np.trace(total.values))
     k = total.values if overwrite else total.values.copy(order="F")
@@ -184,7 +191,26 @@ def relationship_matrix(total: RelationshipSum, *, overwrite: bool = False) -> F
     if total.n_variants == 0 or not trace > _ROUNDING * abs(size):
         raise VariantError(_no_variation(total, trace))
     k *= len(k) / trace
+    if total.is_given:
+        _check_semidefinite(k)
     return k
+
+
+def _check_semidefinite(k: FloatArray) -> None:
+    """Refuse a given matrix, centred and scaled, that is no covariance matrix."""
+    shifted = k.copy(order="F")
+    shifted.flat[:: len(k) + 1] += _NEGATIVE
+    if linalg.lapack.dpotrf(shifted, lower=1, overwrite_a=1)[1] == 0:
+        return
+    smallest = linalg.eigvalsh(k, subset_by_index=[0, 0])[0]
+    raise NotPositiveDefiniteError(
+        f"the given relationship matrix is not positive semidefinite: centred over the {len(k):,} "
+        f"analysed samples and scaled to mean diagonal 1 its smallest eigenvalue is "
+        f"{smallest:.3g}; expected none below -{_NEGATIVE:g}: use a matrix made of genotypes or of "
+        "a pedigree; estimates of each pair by itself, as KING makes them, need not be positive "
+        "semidefinite, and are so more often without pairs of no relatives (plink2 "
+        "--king-table-filter)"
+    )
 
 
 def _no_variation(total: RelationshipSum, trace: float) -> str:

@@ -51,6 +51,11 @@ class RelationshipSet:
     def __repr__(self) -> str:
         return f"<{self.pattern}: {len(self.members)} matrices of {len(self.samples):,} samples>"
 
+    @property
+    def path(self) -> str:
+        """The pattern, for messages."""
+        return self.pattern
+
     def read(self, chromosome: str, rows: IndexArray) -> tuple[FloatArray, Counts]:
         """K of a chromosome and the number of its variants, for some of the rows.
 
@@ -69,8 +74,7 @@ class RelationshipSet:
                 f"{theirs.path} does not list the samples of {ours.path} in the same order; "
                 "expected the same list for each chromosome: make the matrices of the same samples"
             )
-        at = np.ix_(rows, rows)
-        return given.values[at], _read_counts(Path(prefix + _COUNTS), len(ours), rows)
+        return given.among(rows), _read_counts(Path(prefix + _COUNTS), len(ours), rows)
 
     def of(self, rows: IndexArray, *, progress: Progress | None = None) -> "ChromosomeSums":
         """What the chromosomes add up to for some of the rows.

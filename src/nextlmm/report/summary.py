@@ -116,6 +116,8 @@ def _model(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> 
 def _matrix_source(trait: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     """What the relationship matrix was made of."""
     matrix = trait.get("relationship_matrix") or {}
+    if options.get("pedigree"):
+        return f"given by the pedigree {options['pedigree']}"
     if options.get("grm"):
         names = ", ".join(matrix.get("chromosomes") or ())
         return f"given by {options['grm']}" + (f" (chromosomes {names})" if names else "")

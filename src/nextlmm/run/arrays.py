@@ -18,6 +18,7 @@ from nextlmm.cohort.design import (
 )
 from nextlmm.errors import DesignError, InputError, TraitError, UsageError
 from nextlmm.genotype.array import array_source
+from nextlmm.genotype.arraylike import check_rows_agree, numpy_array
 from nextlmm.genotype.filters import VariantFilter, select_variants
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import VariantSummary, summarise_variants
@@ -61,12 +62,18 @@ def associate(
     Parameters
     ----------
     y : trait, (n,); samples with NaN are left out.
-    genotypes : dosages of the effect allele, (n, m), from 0 to 2, NaN where missing.
+    genotypes : dosages of the effect allele, (n, m), from 0 to 2, NaN where missing: anything that
+        NumPy takes for an array, data frames of pandas and polars (NA and null are missing),
+        sparse arrays of SciPy (which become dense), and arrays of xarray, whose dimensions
+        ``samples`` and ``variants`` may come in either order; calls (variants, samples, ploidy), as
+        sgkit and VCF-Zarr have them in ``call_genotype``, become copies of the alternative allele.
+        They are held as float32.
     k : relationship matrix, (n, n), symmetric, or the genotypes to make it of; made from
         ``genotypes`` if not given.  It is centred over the analysed samples and scaled to mean
         diagonal 1, so that h2 is a share of variance.
     covariates : (n, c) or (n,), without the intercept, which is always added; samples with NaN are
-        left out.
+        left out.  Rows of all arrays are the same samples in the same order; where two of them have
+        labels, as pandas and xarray give rows, these must agree.
     chromosome : of each variant, (m,).  With it, and that of the genotypes of ``k`` if there are
         any, a variant is tested against relationships that leave its chromosome out (LOCO); without
         it, or with a ``k`` that is a matrix, there is no LOCO.
@@ -91,6 +98,8 @@ def associate(
     >>> result.table["neg_log_10_p_value"].arg_max()
     7
     """
+    given = {"genotypes": genotypes, "y": y, "covariates": covariates, "k": k}
+    check_rows_agree(given)
     chosen = model or Model()
     source = _source(genotypes, chromosome)
     cohort = _cohort(source, y, covariates)
@@ -157,9 +166,13 @@ def _cohort(source: GenotypeSource, y: ArrayLike, covariates: ArrayLike | None) 
     given = given[:, None] if given.ndim == 1 else given
     for name, array, axes in (("trait", trait, 1), ("covariate", given, 2)):
         if array.ndim != axes or len(array) != n:
+            is_turned = len(array) == len(source.variants)
+            hint = ", of which they are the transpose: turn them" if is_turned else ""
+            expected = f"({n},)" if axes == 1 else f"({n}, covariates)"
             raise UsageError(
                 f"the {name} array has shape {array.shape} and the genotype array {n} rows; "
-                "expected one row per sample, in the same order"
+                f"expected {expected}, one row per sample in the same order, and genotypes in the "
+                f"shape (samples, variants){hint}"
             )
     _check_finite(trait[:, None], "the trait array", TraitError)
     _check_finite(given, "the covariate array", DesignError)
@@ -199,7 +212,7 @@ def _cohort(source: GenotypeSource, y: ArrayLike, covariates: ArrayLike | None) 
 def _numbers(name: str, values: ArrayLike) -> FloatArray:
     """An array-like as float64, masked entries as NaN."""
     try:
-        array: np.ma.MaskedArray[Any, Any] = np.ma.asanyarray(values)
+        array: np.ma.MaskedArray[Any, Any] = np.ma.asanyarray(numpy_array(values))
         if array.dtype.kind not in "biufO":
             raise TypeError(f"an array of type {array.dtype}")
         return np.asarray(np.ma.filled(array.astype(np.float64), np.nan))

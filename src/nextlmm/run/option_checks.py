@@ -178,21 +178,25 @@ def check_genotypes(options: "GwasOptions") -> None:
 
 def check_matrix(options: "GwasOptions") -> None:
     """Refuse a given matrix with what cannot be had of it, and its samples without it."""
-    if options.grm is not None and options.loco and not is_pattern(options.grm):
+    names = ("grm", "pedigree", "grm_bfile", "grm_extract", "grm_prune")
+    given = [name for name in names if getattr(options, name) is not None]
+    matrices = [name for name in given if name in ("grm", "pedigree")]
+    if matrices and len(given) > 1:
+        first, second = (name.replace("_", "-") for name in given[:2])
+        raise UsageError(f"Options {first} and {second} both say what the matrix is; give one.")
+    is_set = options.grm is not None and is_pattern(options.grm)
+    if matrices and options.loco and not is_set:
         raise UsageError(
-            "Option grm gives one matrix for all chromosomes, and LOCO needs one without each of "
-            "them; turn LOCO off by --no-loco (loco=False in Python), or give a matrix for each "
-            "chromosome (--grm results/cohort.chr@, made by nextlmm grm --per-chromosome)."
+            f"{option_name(given[0])} gives one matrix for all chromosomes, and LOCO needs one "
+            "without each of them; turn LOCO off by --no-loco (loco=False in Python), or give a "
+            "matrix for each chromosome (--grm results/cohort.chr@, made by nextlmm grm "
+            "--per-chromosome)."
         )
-    if options.grm_id is not None and options.grm is not None and is_pattern(options.grm):
+    if is_set and options.grm_id is not None:
         raise UsageError(
             "Option grm-id lists the samples of one matrix, but option grm names one for each "
             "chromosome, each with a .grm.id file of its own; leave grm-id out."
         )
-    for name in ("grm_bfile", "grm_extract", "grm_prune"):
-        if options.grm is not None and getattr(options, name) is not None:
-            other = name.replace("_", "-")
-            raise UsageError(f"Options grm and {other} both say what the matrix is; give one.")
     if options.grm_prune is not None:
         parse_pruning(options.grm_prune)
     if options.grm_id is not None and options.grm is None:

@@ -153,12 +153,17 @@ class GwasOptions:
         with their kinship.
     grm
         A relationship matrix made elsewhere: the prefix or the name of a GCTA .grm.bin, .grm.gz or
-        .grm.sp, a PLINK 2 .rel.bin or .rel, a NumPy .npy, or a square of numbers in text. It is
-        centred over the analysed samples and scaled to mean diagonal 1, and needs --no-loco. With @
-        for the chromosome, as in cohort.chr@, GCTA matrices of single chromosomes, which serve LOCO
-        too.
+        .grm.sp, a PLINK 2 .rel.bin, .rel, .king.bin or .king, a table of kinships of KING or PLINK
+        2 (.kin0, .kin), a SAIGE .mtx, a NumPy .npy, or a square of numbers in text. It is centred
+        over the analysed samples and scaled to mean diagonal 1, and needs --no-loco. With @ for the
+        chromosome, as in cohort.chr@, GCTA matrices of single chromosomes, which serve LOCO too.
     grm_id
-        Samples of that matrix, one line for each row. Unless given, the list beside it.
+        Samples of that matrix, one line for each row. Unless given, the list beside it, or those
+        that a table of kinships names.
+    pedigree
+        Relationships by descent: a pedigree (IID, father, mother, or a .fam file) of the samples
+        and their ancestors, genotyped or not, which gives the additive relationship matrix with
+        inbreeding. It is used as that of --grm is, and needs --no-loco.
     grm_bfile
         Genotypes that the relationship matrix is made of, where they are not those tested: the
         common prefix of PLINK 1 files, or a file of another format with the end of its name.
@@ -252,6 +257,7 @@ class GwasOptions:
     relatives: Annotated[str | None, Parameter(group=_MATRIX)] = None
     grm: Annotated[str | None, Parameter(group=_MATRIX)] = None
     grm_id: Annotated[str | None, Parameter(group=_MATRIX)] = None
+    pedigree: Annotated[str | None, Parameter(group=_MATRIX)] = None
     grm_bfile: Annotated[str | None, Parameter(group=_MATRIX, alias="--grm-genotypes")] = None
     grm_weighting: Annotated[GrmWeighting, Parameter(group=_MATRIX)] = "standardized"
     grm_extract: Annotated[str | None, Parameter(group=_MATRIX)] = None
@@ -348,7 +354,7 @@ _PATHS = (
     *GENOTYPES,
     *("sample", "annotation"),
     *("pheno", "out", "covar", "keep", "remove", "extract", "exclude"),
-    *("grm", "grm_id", "grm_bfile", "grm_extract", "order", "relatives"),
+    *("grm", "grm_id", "pedigree", "grm_bfile", "grm_extract", "order", "relatives"),
 )
 
 

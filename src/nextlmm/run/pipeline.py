@@ -1,7 +1,7 @@
 """The main job: from genotype and trait files to tables, plots, log and document."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from nextlmm.cohort.align import Cohort, align
+from nextlmm.cohort.align import NOT_RELATED, Cohort, align
 from nextlmm.cohort.match import match_rows
-from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_relatives
+from nextlmm.cohort.pedigree import Pedigree
+from nextlmm.cohort.relatives import KinshipList, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
 from nextlmm.genotype.filters import VariantFilter, VariantSelection
 from nextlmm.genotype.source import GenotypeSource
@@ -23,11 +24,13 @@ from nextlmm.output.provenance import describe_run, hashing
 from nextlmm.output.publication import Publication, check_writable
 from nextlmm.output.tabix import is_indexable
 from nextlmm.progress import Progress, Silent
-from nextlmm.relatedness.grm_files import GivenRelationships, read_relationships
+from nextlmm.relatedness.grm_files import Relationships, is_of_pairs, read_relationships
 from nextlmm.relatedness.grm_pattern import is_pattern
 from nextlmm.relatedness.grm_set import ChromosomeSums, RelationshipSet, open_relationship_set
+from nextlmm.relatedness.numerator import read_pedigree
 from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.analysis import analyse
+from nextlmm.run.exact.route import allowed_bytes, check_square
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.inputs import open_source, related_choice, tested_filter
 from nextlmm.run.model import Model
@@ -80,7 +83,7 @@ class _Inputs:
     variant_filter: VariantFilter
     related: RelatedChoice
     kin: SampleColumns | Pedigree | KinshipList | None
-    given: GivenRelationships | RelationshipSet | None
+    given: Relationships | RelationshipSet | None
 
 
 def gwas(
@@ -178,13 +181,16 @@ def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
     )
 
 
-def _read_given(options: GwasOptions) -> GivenRelationships | RelationshipSet | None:
-    """The relationship matrix of another program, or those of single chromosomes."""
+def _read_given(options: GwasOptions) -> Relationships | RelationshipSet | None:
+    """The relationships that the user gives in place of those of the genotypes."""
+    if options.pedigree is not None:
+        return read_pedigree(options.pedigree)
     if options.grm is None:
         return None
     if is_pattern(options.grm):
         return open_relationship_set(options.grm)
-    return read_relationships(options.grm, options.grm_id)
+    held_bytes = allowed_bytes(options.memory)
+    return read_relationships(options.grm, options.grm_id, held_bytes=held_bytes)
 
 
 def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | None:
@@ -195,7 +201,7 @@ def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | 
 
 
 def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
-    return align(
+    cohort = align(
         inputs.source.samples,
         inputs.traits,
         trait,
@@ -207,6 +213,14 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
         remove=inputs.remove,
         related=inputs.related.samples if inputs.given is None else inputs.given.samples,
     )
+    if NOT_RELATED in cohort.exclusions and options.grm_id is None and is_of_pairs(options.grm):
+        left_out = cohort.exclusions[NOT_RELATED]
+        hint = (
+            f"{options.grm} names no pair of {left_out:,} of the samples, which are left out: if "
+            "they are related to nobody, list all samples by --grm-id"
+        )
+        return replace(cohort, warnings=(*cohort.warnings, hint))
+    return cohort
 
 
 def _covariates(inputs: _Inputs, option: str, given: Sequence[str]) -> tuple[str, ...]:
@@ -261,23 +275,24 @@ def _prepare(
         summary,
         Relating(model.grm_weighting, model.loco),
         related=related,
-        given=_given(inputs, cohort),
+        given=_given(inputs, cohort, model),
         kin=inputs.kin,
     )
     return selection, problem
 
 
-def _given(inputs: _Inputs, cohort: Cohort) -> FloatArray | ChromosomeSums | None:
+def _given(inputs: _Inputs, cohort: Cohort, model: Model) -> FloatArray | ChromosomeSums | None:
     """The given relationships of the analysed samples, in their order."""
     if inputs.given is None:
         return None
+    check_square(inputs.given.path, len(cohort), model.memory)
     is_analysed = np.zeros(len(inputs.source.samples), dtype=bool)
     is_analysed[cohort.analysed] = True
     match = match_rows(inputs.source.samples, inputs.given.samples, is_analysed)
     rows = match.row[cohort.analysed]
     if isinstance(inputs.given, RelationshipSet):
         return inputs.given.of(rows)
-    return np.asfortranarray(inputs.given.values[np.ix_(rows, rows)])
+    return inputs.given.among(rows)
 
 
 def _input_paths(options: GwasOptions, inputs: _Inputs) -> dict[str, str]:

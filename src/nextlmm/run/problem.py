@@ -8,14 +8,8 @@ from numpy.typing import NDArray
 
 from nextlmm.assoc.scan import NEARLY_COLLINEAR, variant_status
 from nextlmm.cohort.align import Cohort
-from nextlmm.cohort.relatives import (
-    KinshipList,
-    Parents,
-    Pedigree,
-    RelatedPairs,
-    SampleOrder,
-    order_of,
-)
+from nextlmm.cohort.pedigree import Parents, Pedigree
+from nextlmm.cohort.relatives import KinshipList, RelatedPairs, SampleOrder, order_of
 from nextlmm.cohort.table import SampleColumns
 from nextlmm.genotype.filters import VariantSelection
 from nextlmm.genotype.held import PackedSource

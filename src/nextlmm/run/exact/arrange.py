@@ -7,7 +7,8 @@ from types import MappingProxyType
 import numpy as np
 
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
-from nextlmm.cohort.relatives import Parents, RelatedPairs, SampleOrder
+from nextlmm.cohort.pedigree import Parents
+from nextlmm.cohort.relatives import RelatedPairs, SampleOrder
 from nextlmm.linalg.hierarchy import HierarchicalFactor
 from nextlmm.linalg.hodlr_levels import (
     COMPONENTS,

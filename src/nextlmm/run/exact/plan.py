@@ -79,13 +79,14 @@ class Plan:
     precision: Literal["single", "double"] = "double"
 
 
-def dense_cost(size: Size, *, memory: float = 0.0) -> Cost:
+def dense_cost(size: Size, *, memory: float = 0.0, double: bool = False) -> Cost:
     """Of dense algebra: the matrix and its parts, one inverse factor for each chromosome.
 
-    The parts are kept where ``memory`` allows, and made twice elsewhere.
+    The parts are kept where ``memory`` allows, and made twice elsewhere.  ``double`` if precision
+    is double however large the problem is.
     """
     n, square = float(size.n), float(size.n) ** 2
-    single = size.n > LARGEST_DOUBLE
+    single = size.n > LARGEST_DOUBLE and not double
     parts = 8.0 * square * size.chromosomes if size.chromosomes > 1 and not single else 0.0
     is_held = parts <= HELD_SHARE * memory
     passes = 2.0 if size.chromosomes > 1 and (single or not is_held) else 1.0
@@ -140,7 +141,8 @@ def make_plan(
 
 
 def _choose(size: Size, requested: Way | None, memory: float, only_dense: str | None) -> Plan:
-    dense, products = dense_cost(size, memory=memory), product_cost(size)
+    dense = dense_cost(size, memory=memory, double=only_dense is not None)
+    products = product_cost(size)
     if only_dense is not None:
         if requested not in (None, "dense"):
             raise UsageError(

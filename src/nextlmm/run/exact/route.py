@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from nextlmm.assoc.bound import ROUNDING
+from nextlmm.errors import UsageError
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.output.provenance import memory_bytes
 from nextlmm.run.columns import ScanColumns
-from nextlmm.run.exact.plan import Plan, Size, make_plan
+from nextlmm.run.exact.plan import Plan, Size, dense_cost, make_plan
 from nextlmm.run.findings import Findings
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
@@ -37,6 +38,26 @@ def allowed_bytes(memory: float | None) -> float:
     if memory is not None:
         return memory * _GIB
     return (memory_bytes() or _MEMORY_IF_UNKNOWN) / 2.0
+
+
+def check_square(path: str, n: int, memory: float | None) -> None:
+    """Refuse a given matrix with which dense algebra takes more memory than it may.
+
+    Raises
+    ------
+    UsageError
+        If the run would; the sentence says how much.
+    """
+    size = Size(n=n, related=0, tested=0, chromosomes=1)
+    needed, allowed = dense_cost(size, double=True).n_bytes, allowed_bytes(memory)
+    if needed > allowed:
+        raise UsageError(
+            f"The relationships of {path} are used as a square array, which takes "
+            f"{8.0 * n**2 / _GIB:,.3g} GiB for {n:,} analysed samples and the run "
+            f"{needed / _GIB:,.3g} GiB in all, but large arrays may take {allowed / _GIB:,.3g} "
+            "GiB; allow more by the option memory, analyse fewer samples (keep), or relate them by "
+            "their genotypes, which needs no square array."
+        )
 
 
 def problem_size(problem: Problem, model: Model) -> Size:
