@@ -44,7 +44,8 @@ _GIB = 2.0**30
 class Relationships(Protocol):
     """Relationships that were not made of the genotypes of the run.
 
-    ``samples`` are those that it has, ``files`` the files that it was read from, by role.
+    ``samples`` are those that it has, ``files`` the files that it was read from, by role, and
+    ``warnings`` what a user should know of it.
     """
 
     @property
@@ -58,6 +59,10 @@ class Relationships(Protocol):
     @property
     def files(self) -> dict[str, str]:
         """Every file that it was read from, by role."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know of it, as sentences."""
 
     def among(self, people: IndexArray) -> FloatArray:
         """The matrix of some of the samples, (n, n), in their order; n^2 numbers."""
@@ -73,12 +78,14 @@ class GivenRelationships:
     samples : (k,) its samples, in the order of its rows.
     values : (k, k), an array or sparse.
     files : every file that it was read from, by role.
+    warnings : what a user should know of it, as sentences.
     """
 
     path: str
     samples: SampleColumns
     values: FloatArray | sparse.csr_array
     files: dict[str, str]
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.path}: relationships of {len(self.samples):,} samples>"

@@ -41,12 +41,14 @@ class RelationshipSet:
     samples : (k,) the samples of each of them, in the order of its rows.
     members : prefix of the files of each chromosome, by what spellings of it have in common.
     files : every file by role.
+    warnings : what a user should know of them, as sentences.
     """
 
     pattern: str
     samples: SampleColumns
     members: Mapping[str, str]
     files: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.pattern}: {len(self.members)} matrices of {len(self.samples):,} samples>"

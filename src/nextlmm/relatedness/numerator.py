@@ -2,7 +2,8 @@
 
 A[i, j] is twice the probability that an allele of i and one of j at the same place are copies of
 one in a common ancestor; its diagonal is 1 + F, with F the inbreeding coefficient.  People without
-parents in the pedigree, and the parents that it does not name, are neither inbred nor related.
+parents in the pedigree, and the parents that it does not name, are neither inbred nor related.  One
+may be father and mother, of the same child too (selfing).
 
 With P the matrix that has 1/2 where a column is a parent of a row, A = T D T', T = (I - P)^-1, and
 D is diagonal: the Mendelian sampling variance of each person (Henderson 1976).  F is found from the
@@ -41,6 +42,7 @@ class PedigreeRelationships:
     samples : the p people that it names, ancestors without genotypes included.
     father, mother : (p,) positions of their parents, -1 where not known.
     files : the file, by its role.
+    warnings : what a user should know of it, as sentences.
     """
 
     path: str
@@ -48,6 +50,7 @@ class PedigreeRelationships:
     father: IndexArray
     mother: IndexArray
     files: dict[str, str]
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.path}: relationships of {len(self.samples):,} people by descent>"
@@ -79,8 +82,8 @@ def read_pedigree(path: str | os.PathLike[str]) -> PedigreeRelationships:
     Raises
     ------
     MissingFileError, FormatError
-        If the file cannot be read or is no pedigree, or if a person has two rows, is a father and
-        a mother, or descends from itself.
+        If the file cannot be read or is no pedigree, or if a person has two rows or descends from
+        itself.
 
     Cost: the file.
     """
@@ -92,7 +95,6 @@ def read_pedigree(path: str | os.PathLike[str]) -> PedigreeRelationships:
             "mother: name a table of kinships by the option grm"
         )
     _check_once(name, pedigree)
-    _check_sexes(name, pedigree)
     _check_descent(name, pedigree)
     father, mother = pedigree.father, pedigree.mother
     return PedigreeRelationships(
@@ -101,6 +103,7 @@ def read_pedigree(path: str | os.PathLike[str]) -> PedigreeRelationships:
         father=father,
         mother=mother,
         files={"pedigree": name},
+        warnings=_both_roles(name, pedigree),
     )
 
 
@@ -260,21 +263,22 @@ def _check_once(path: str, pedigree: Pedigree) -> None:
             )
 
 
-def _check_sexes(path: str, pedigree: Pedigree) -> None:
-    """Refuse a person that is a father and a mother."""
+def _both_roles(path: str, pedigree: Pedigree) -> tuple[str, ...]:
+    """A sentence if somebody is a father and a mother, as plants are and animals are not."""
     both = np.intersect1d(pedigree.father, pedigree.mother)
     both = both[both != ABSENT]
     if not len(both):
-        return
+        return ()
     of_row = pedigree.of_row
     as_father, as_mother = (
         int(pedigree.line[np.flatnonzero(parent[of_row] == both[0])[0]])
         for parent in (pedigree.father, pedigree.mother)
     )
-    raise FormatError(
-        f"{path}: {_name(pedigree, int(both[0]))} is a father on line {as_father} and a mother on "
-        f"line {as_mother}; expected one of the two: correct the pedigree, or, where one plant may "
-        "be both, make the matrix with another program and give it by the option grm"
+    more = f" and {len(both) - 1:,} more are" if len(both) > 1 else " is"
+    return (
+        f"{path}: {_name(pedigree, int(both[0]))} (father on line {as_father}, mother on line "
+        f"{as_mother}){more} father and mother, as plants can be: check the pedigree if these are "
+        "animals",
     )
 
 

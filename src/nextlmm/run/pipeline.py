@@ -213,14 +213,14 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
         remove=inputs.remove,
         related=inputs.related.samples if inputs.given is None else inputs.given.samples,
     )
+    hints = () if inputs.given is None else inputs.given.warnings
     if NOT_RELATED in cohort.exclusions and options.grm_id is None and is_of_pairs(options.grm):
         left_out = cohort.exclusions[NOT_RELATED]
-        hint = (
+        hints += (
             f"{options.grm} names no pair of {left_out:,} of the samples, which are left out: if "
-            "they are related to nobody, list all samples by --grm-id"
+            "they are related to nobody, list all samples by --grm-id",
         )
-        return replace(cohort, warnings=(*cohort.warnings, hint))
-    return cohort
+    return replace(cohort, warnings=(*cohort.warnings, *hints))
 
 
 def _covariates(inputs: _Inputs, option: str, given: Sequence[str]) -> tuple[str, ...]:
