@@ -213,15 +213,31 @@ def check_combinations(options: "GwasOptions") -> None:
         raise UsageError(
             "Options order and relatives both say how the samples are to be arranged; give one."
         )
-    for name in ("covar_name", "cat_covar"):
-        if getattr(options, name) and options.covar is None:
-            raise UsageError(
-                f"{option_name(name)} chooses columns of a covariate file, but there is none; name "
-                "the file by the option covar."
-            )
+    _check_covariates(options)
     chosen_chromosomes(options.chr)
     if os.path.basename(options.out) in ("", ".", ".."):
         raise UsageError(
             f"Option out is {options.out!r}, which is a folder; give a prefix for the files in it, "
             f"such as {os.path.join(options.out, 'gwas')}."
+        )
+
+
+def _check_covariates(options: "GwasOptions") -> None:
+    """Refuse covariates that are chosen without a file of them, or in two ways."""
+    formula = options.covar_formula
+    if not isinstance(formula, str | None):
+        raise UsageError(
+            f"Option covar-formula is {formula!r}, but it must be a text such as 'age + sex'."
+        )
+    named = [name for name in ("covar_name", "cat_covar") if getattr(options, name)]
+    for name in [*named, *(() if formula is None else ("covar_formula",))]:
+        if options.covar is None:
+            raise UsageError(
+                f"{option_name(name)} chooses columns of a covariate file, but there is none; name "
+                "the file by the option covar."
+            )
+    if named and formula is not None:
+        raise UsageError(
+            f"Options covar-formula and {named[0].replace('_', '-')} both choose covariates; write "
+            "all of them in the formula, categories of numbers as C(name)."
         )

@@ -115,6 +115,11 @@ class GwasOptions:
     cat_covar
         Covariates whose values are categories, by name, used with the others. Columns of words are
         categories in any case; each category but the most frequent one gets an effect of its own.
+    covar_formula
+        What to compute of the columns of the covariate file, in place of names, as in
+        "age + age^2 + sex:age + C(site)": a:b is an interaction, a*b is a + b + a:b, age^2 the
+        square of a number, C(site) makes categories of numbers; log, log2, log10, sqrt, exp, abs,
+        scale, center, poly, bs, ns and I(...) may be used. Needs the extra "formula".
     rint
         Replace the trait by normal quantiles of its ranks.
     mode
@@ -226,6 +231,7 @@ class GwasOptions:
     covar: Annotated[str | None, Parameter(group=_FILES, alias="--covarFile")] = None
     covar_name: Annotated[tuple[str, ...], _names("--covarCol", "--covarColList")] = ()
     cat_covar: Annotated[tuple[str, ...], _names("--catCovarList")] = ()
+    covar_formula: Annotated[str | None, Parameter(group=_FILES)] = None
     rint: Annotated[bool, Parameter(group=_FILES, alias="--apply-rint", negative="")] = False
 
     mode: Annotated[Mode, Parameter(group=_MODEL)] = "exact"

@@ -10,6 +10,7 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from nextlmm.cohort.align import Cohort, align
+from nextlmm.cohort.formula import CovariateFormula, parse_formula
 from nextlmm.cohort.match import match_rows
 from nextlmm.cohort.relatives import KinshipList, Pedigree, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
@@ -79,6 +80,7 @@ class _Inputs:
     source: GenotypeSource
     traits: SampleColumns
     covariates: SampleColumns | None
+    formula: CovariateFormula | None
     keep: SampleColumns | None
     remove: SampleColumns | None
     variant_filter: VariantFilter
@@ -168,6 +170,10 @@ def _publish(
 
 
 def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
+    # Genotypes may take minutes to read: what is quick to refuse is refused before.
+    formula = None if options.covar_formula is None else parse_formula(options.covar_formula)
+    traits = read_sample_table(options.pheno)
+    covariates = read_sample_table(options.covar) if options.covar else None
     variant_filter = VariantFilter(
         maf=options.maf,
         mac=options.mac,
@@ -179,8 +185,9 @@ def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
     )
     return _Inputs(
         source=_open(options, listener),
-        traits=read_sample_table(options.pheno),
-        covariates=read_sample_table(options.covar) if options.covar else None,
+        traits=traits,
+        covariates=covariates,
+        formula=formula,
         keep=read_sample_list(options.keep) if options.keep else None,
         remove=read_sample_list(options.remove) if options.remove else None,
         variant_filter=variant_filter,
@@ -236,6 +243,7 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
         covariates=inputs.covariates,
         covariate_names=_covariates(inputs, "covar_name", options.covar_name) or None,
         categorical=_covariates(inputs, "cat_covar", options.cat_covar),
+        formula=inputs.formula,
         rank_normal_trait=options.rint,
         keep=inputs.keep,
         remove=inputs.remove,
