@@ -1,9 +1,10 @@
 """Formulas of covariates in a run, from files and from arrays."""
 
 import numpy as np
+import polars as pl
 import pytest
 
-from nextlmm.errors import UsageError
+from nextlmm.errors import NextlmmError, UsageError
 from nextlmm.run.arrays import associate
 from nextlmm.run.options import GwasOptions
 from nextlmm.run.pipeline import gwas
@@ -95,3 +96,54 @@ def test_what_is_wrong_with_a_formula_is_said_before_genotypes_are_read(tmp_path
 def test_options_that_contradict_a_formula(changes, words, tmp_path):
     with pytest.raises(UsageError, match=words):
         options(tmp_path, **({"covar_formula": "age"} | changes))
+
+
+def test_associate__a_formula_of_named_columns(cohort, site, result):
+    y = cohort.y.copy()
+    y[list(MISSING)] = np.nan
+    frame = pl.DataFrame({"age": cohort.covariate, "site": site})
+    expected = result.document["traits"]["y"]
+    effects = [effect["beta"] for effect in expected["covariate_effects"]]
+    for covariates in (frame, frame.to_dict(as_series=False), pandas_frame(frame)):
+        found = associate(
+            y,
+            cohort.dosage,
+            covariates=covariates,
+            covariate_formula=FORMULA,
+            chromosome=cohort.chromosome,
+        )
+        np.testing.assert_allclose(found.null.beta, effects, rtol=1e-6)
+
+
+def pandas_frame(frame):
+    pandas = pytest.importorskip("pandas", reason="comes with the formula library")
+    return pandas.DataFrame(frame.to_dict(as_series=False))
+
+
+def test_associate__named_columns_without_a_formula(cohort, site):
+    age = cohort.covariate.copy()
+    age[4] = -9.0  # a number like any other where no file is read
+    words = [None if i == 6 else word for i, word in enumerate(site)]
+    named = associate(cohort.y, cohort.dosage, covariates={"age": age, "site": words})
+    is_b = np.where(np.arange(len(age)) == 6, np.nan, site == "b")
+    plain = associate(cohort.y, cohort.dosage, covariates=np.column_stack([age, is_b]))
+    assert named.null.n == len(age) - 1
+    np.testing.assert_array_equal(named.null.beta, plain.null.beta)
+
+
+@pytest.mark.parametrize(
+    ("covariates", "formula", "words"),
+    [
+        (np.ones((96, 1)), "age", "by their names"),
+        (None, "age", "by their names"),
+        ({"age": [1.0, 2.0]}, "age", "'age' of the covariate table has 2 values"),
+        ({"age": np.arange(96.0)}, "log(age)", "-inf for sample 'sample1' of the covariate table"),
+        ({"age": np.arange(96.0)}, "sex", "no covariate 'sex' in the covariate table"),
+        ({"age": [[1]] * 96}, "age", "holds something else|holds lists"),
+        ({"age": [object()] * 96}, "age", "holds something else"),
+        ({"age": [float("inf"), *range(95)]}, "age", "row 0: covariate 'age'"),
+    ],
+)
+def test_associate__refuses_what_a_formula_cannot_use(cohort, covariates, formula, words):
+    with pytest.raises(NextlmmError, match=words):
+        associate(cohort.y, cohort.dosage, covariates=covariates, covariate_formula=formula)

@@ -125,10 +125,10 @@ def align(
     DesignError
         If a covariate is unknown, not numeric, constant or collinear, or there are too few samples.
     """
-    left_out = _LeftOut(samples.sample_id)
+    left_out = LeftOut(samples.sample_id)
     is_kept = _apply_lists(samples, left_out, keep, remove, related)
     name = _choose_trait(traits, trait)
-    chosen = _choose_covariates(covariates, covariate_names, categorical, formula)
+    chosen = choose_covariates(covariates, covariate_names, categorical, formula)
     are_categories = [column in categorical for column in chosen]
     y = read_columns(samples, traits, [name], "trait", is_kept)
     x = read_columns(
@@ -177,7 +177,7 @@ def align(
 
 
 @dataclass(frozen=True, eq=False)
-class _LeftOut:
+class LeftOut:
     """Who is left out, each under the first reason that applies: how many, and the first IDs."""
 
     sample_id: StringArray
@@ -197,7 +197,7 @@ class _LeftOut:
 
 def _apply_lists(
     samples: SampleTable,
-    left_out: _LeftOut,
+    left_out: LeftOut,
     keep: SampleColumns | None,
     remove: SampleColumns | None,
     related: SampleColumns | None,
@@ -245,12 +245,19 @@ def _choose_trait(traits: SampleColumns, trait: str | None) -> str:
     return trait
 
 
-def _choose_covariates(
+def choose_covariates(
     covariates: SampleColumns | None,
     names: Sequence[str] | None,
     categorical: Sequence[str],
     formula: CovariateFormula | None,
 ) -> tuple[str, ...]:
+    """The columns to read of a table of covariates, each of which must be there.
+
+    Raises
+    ------
+    UsageError, DesignError
+        If covariates are named and there is no table, or it lacks one of them.
+    """
     if formula is not None:
         names = formula.columns
     if covariates is None:

@@ -57,14 +57,33 @@ def read_columns(
     match = match_rows(samples, table, candidates)
     warnings, categories = list(match.warnings), dict[int, tuple[str, ...]]()
     for k, name in enumerate(names):
-        text = TextColumn(kind, name, table.path, table.columns[name], table.line, table.sample_id)
-        if kind == "covariate" and (are_categories[k] or is_categorical(text.text)):
+        text = TextColumn(
+            kind,
+            name,
+            table.path,
+            table.columns[name],
+            table.line,
+            table.sample_id,
+            table.row_word,
+        )
+        is_text = is_categorical(text.text) if table.words is None else name in table.words
+        if kind == "covariate" and (are_categories[k] or is_text):
             column, categories[k] = parse_categories(text)
+            if not are_categories[k] and not is_categorical(text.text):
+                warnings.append(_numbers_as_words(text, len(categories[k])))
         else:
-            column = parse_numbers(text)
+            column = parse_numbers(text, may_be_coded=table.is_file)
         values[match.is_present, k] = column.values[match.row[match.is_present]]
         warnings += column.warnings
     return Columns(table.path, values, match.is_present, tuple(warnings), categories)
+
+
+def _numbers_as_words(column: TextColumn, n_categories: int) -> str:
+    return (
+        f"covariate '{column.name}' of {column.path} is a column of text and was taken as "
+        f"{n_categories} categories, although it holds numbers; make it a column of numbers if it "
+        "is one"
+    )
 
 
 def expanded(
