@@ -68,8 +68,8 @@ def _names(*alias: str) -> Parameter:
     )
 
 
-def _number(group: Group) -> Parameter:
-    return Parameter(group=group, converter=whole_number)
+def _number(group: Group, *alias: str) -> Parameter:
+    return Parameter(group=group, alias=alias, converter=whole_number)
 
 
 @Parameter(name="*")
@@ -101,17 +101,18 @@ class GwasOptions:
         What the genotypes of a VCF file or a VCF-Zarr store are read from: dosages (DS),
         probabilities (GP) or calls (GT); auto takes the first of these that there is.
     pheno
-        Traits: a text file of samples (FID and IID, or IID alone) and one column per trait.
+        Traits: a text or Parquet file of samples (FID and IID, or IID alone) and one column per
+        trait.
     out
         Prefix of every result file, as in results/height.
     trait
         Traits to analyse, by name, separated by spaces or commas. May be left out where the file
         has only one.
     covar
-        Covariates: a text file laid out as the trait file. An intercept is always added.
+        Covariates: a file laid out as the trait file. An intercept is always added.
     covar_name
-        Covariates to use, by name, separated by spaces or commas. All columns of the file unless
-        given.
+        Covariates to use, by name, separated by spaces or commas; PC1-PC10 or PC{1:10} for several.
+        All columns of the file unless given.
     cat_covar
         Covariates whose values are categories, by name, used with the others. Columns of words are
         categories in any case; each category but the most frequent one gets an effect of its own.
@@ -254,9 +255,11 @@ class GwasOptions:
     rank: Annotated[int | None, _number(_MATRIX)] = None
     leaf_size: Annotated[int, _number(_MATRIX)] = 128
 
-    maf: Annotated[float, Parameter(group=_FILTERS)] = 0.0
-    mac: Annotated[float, Parameter(group=_FILTERS)] = 0.0
-    chr: Annotated[str | None, Parameter(group=_FILTERS, alias="--chromosomes")] = None
+    maf: Annotated[float, Parameter(group=_FILTERS, alias="--minMAF")] = 0.0
+    mac: Annotated[float, Parameter(group=_FILTERS, alias="--minMAC")] = 0.0
+    chr: Annotated[str | None, Parameter(group=_FILTERS, alias=("--chromosomes", "--chrList"))] = (
+        None
+    )
     max_missing: Annotated[float, Parameter(group=_FILTERS, alias="--geno")] = 1.0
     hwe: Annotated[float, Parameter(group=_FILTERS)] = 0.0
     keep: Annotated[str | None, Parameter(group=_FILTERS)] = None
@@ -265,7 +268,9 @@ class GwasOptions:
     exclude: Annotated[str | None, Parameter(group=_FILTERS)] = None
 
     memory: Annotated[float | None, Parameter(group=_RUN)] = None
-    threads: Annotated[int | None, _number(_RUN)] = None
+    threads: Annotated[int | None, _number(_RUN, "--thread-num", "--numThreads", "--nThreads")] = (
+        None
+    )
     seed: Annotated[int, _number(_RUN)] = 0
     out_format: Annotated[
         tuple[OutFormat, ...],
