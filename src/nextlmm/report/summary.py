@@ -368,6 +368,7 @@ def _closing(document: Mapping[str, Any]) -> list[Paragraph]:
         Paragraph("", ("Run",), "title"),
         Paragraph("time", _wrap(duration(total) + (f" ({parts})" if parts else ""))),
     ]
+    closing += [Paragraph("advice", _wrap(sentence(text))) for text in document.get("advice") or ()]
     if files:
         closing.append(Paragraph("files", tuple(str(path) for path in files)))
     return [*closing, Paragraph("again", (document["command"],))]

@@ -1,5 +1,6 @@
 """The main job: from genotype and trait files to tables, plots, log and document."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from nextlmm.genotype.filters import (
     read_id_list,
     select_variants,
 )
+from nextlmm.genotype.held import PackedSource
+from nextlmm.genotype.kinds import kind_of
 from nextlmm.genotype.source import GenotypeSource, open_genotypes
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.linalg.covariance import FloatArray
@@ -33,6 +36,7 @@ from nextlmm.output.tabix import is_indexable
 from nextlmm.progress import Progress, Silent
 from nextlmm.relatedness.grm_files import GivenRelationships, read_relationships
 from nextlmm.report.write import publish_document, publish_tables
+from nextlmm.run.advice import reading_advice
 from nextlmm.run.analysis import analyse
 from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
@@ -78,6 +82,7 @@ class _Inputs:
     """Everything read from files; genotypes are read when asked for."""
 
     source: GenotypeSource
+    advice: tuple[str, ...]
     traits: SampleColumns
     covariates: SampleColumns | None
     formula: CovariateFormula | None
@@ -136,7 +141,7 @@ def gwas(
             threads=threads,
             started=started,
         )
-        document |= run_facts(inputs.source, cohorts)
+        document |= run_facts(inputs.source, cohorts) | {"advice": list(inputs.advice)}
         document = _publish(results, document, options, files, watch=watch, threads=threads)
     tables = {name: result.analysis.table for name, result in results.items()}
     return GwasRun(document, tables, files)
@@ -183,8 +188,11 @@ def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
         extract=read_id_list(options.extract) if options.extract else None,
         exclude=read_id_list(options.exclude) if options.exclude else None,
     )
+    begin = time.perf_counter()
+    source = _open(options, listener)
     return _Inputs(
-        source=_open(options, listener),
+        source=source,
+        advice=_advice(options, source, time.perf_counter() - begin),
         traits=traits,
         covariates=covariates,
         formula=formula,
@@ -207,6 +215,17 @@ def _open(options: GwasOptions, listener: Progress) -> GenotypeSource:
         vcf_field=options.vcf_field,
         held_bytes=allowed_bytes(options.memory),
         progress=listener,
+    )
+
+
+def _advice(options: GwasOptions, source: GenotypeSource, seconds: float) -> tuple[str, ...]:
+    path, kind = options.genotypes
+    return reading_advice(
+        path,
+        kind or kind_of(path),
+        seconds,
+        field=options.vcf_field,
+        has_dosages=not isinstance(source, PackedSource),
     )
 
 
