@@ -59,12 +59,13 @@ class Format:
 
     def arguments(self, path: Path) -> list[str]:
         """The arguments of a run that name the genotypes."""
-        listed = ["--sample", str(_listed(path))] if self.kind == "bimbam" else []
-        return [self.flag, str(path), *listed]
+        beside = _beside(path).items() if self.kind == "bimbam" else ()
+        named = [text for name, file in beside for text in (f"--{name}", str(file))]
+        return [self.flag, str(path), *named]
 
     def open(self, path: Path) -> GenotypeSource:
-        sample = _listed(path) if self.kind == "bimbam" else None
-        return open_genotypes(path, kind=self.kind, sample=sample, held_bytes=HELD_BYTES)
+        beside = _beside(path) if self.kind == "bimbam" else {}
+        return open_genotypes(path, kind=self.kind, held_bytes=HELD_BYTES, **beside)
 
 
 def main() -> int:
@@ -264,13 +265,19 @@ def _write_bimbam(folder: Path, source: PackedSource, blocks: Blocks) -> Path:
             for row, own in enumerate(texts[at.astype(int)].tolist(), start=start):
                 fixed = [variants.variant_id[row], variants.effect_allele[row]]
                 handle.write(" ".join([*fixed, variants.other_allele[row], *own]) + "\n")
-    _listed(path).write_text("\n".join(source.samples.sample_id) + "\n", encoding="utf-8")
+    places = zip(variants.variant_id, variants.position_bp, variants.chromosome, strict=True)
+    lines = {
+        "sample": source.samples.sample_id,
+        "annotation": (f"{name} {position} {where}" for name, position, where in places),
+    }
+    for name, file in _beside(path).items():
+        file.write_text("\n".join(lines[name]) + "\n", encoding="utf-8")
     return path
 
 
-def _listed(path: Path) -> Path:
-    """The list of samples beside a file that does not have them."""
-    return path.with_suffix(".samples")
+def _beside(path: Path) -> dict[str, Path]:
+    """The lists of samples and variants beside a file that does not have them."""
+    return {"sample": path.with_suffix(".samples"), "annotation": path.with_suffix(".variants")}
 
 
 def _write_zarr(folder: Path, source: PackedSource, blocks: Blocks) -> Path:
