@@ -487,6 +487,15 @@ def test_men_are_coded_alike_on_x_in_every_format(shared_data):
         np.testing.assert_array_equal(other, found[0])
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files here")
+def test_vcf__leaves_no_file_open(tmp_path, calls):
+    path = write_vcf(tmp_path, call_records(calls), N)
+    open_genotypes(path)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    open_genotypes(path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 class Heard:
     """A listener that keeps what it is told."""
 

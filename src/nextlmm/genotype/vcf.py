@@ -69,7 +69,7 @@ def open_vcf(
 
 def _open_reader(library: Any, file: Path, content: BinaryIO) -> Any:
     """A reader that shares the place in the file with ``content``, which says how far it is."""
-    shared = os.dup(content.fileno())
+    shared = content.fileno()  # which the library leaves open
     try:
         return library.VCF(shared, strict_gt=True)
     except Exception as error:  # the library raises bare ones
