@@ -2,7 +2,7 @@
 
     python benchmarks/formats.py --out benchmarks/results
 
-Writes one simulated cohort in every format, as calls and, for two of them, as dosages, reads each
+Writes one simulated cohort in every format, as calls and, for three of them, as dosages, reads each
 in this process, and runs `nextlmm gwas` on each in turns. Writes formats.jsonl and formats.md.
 Needs the packages of the extra "formats".
 """
@@ -29,7 +29,8 @@ from cohort import Cohort, simulate
 from measure import measure
 from nextlmm.genotype.bed import open_bed
 from nextlmm.genotype.held import PackedSource
-from nextlmm.genotype.source import open_genotypes
+from nextlmm.genotype.kinds import Kind
+from nextlmm.genotype.source import GenotypeSource, open_genotypes
 from nextlmm.output.bgzf import bgzf_blocks
 from nextlmm.output.provenance import describe_machine
 from peers import nextlmm
@@ -54,6 +55,17 @@ class Format:
     flag: str
     write: Callable[[Path, PackedSource, Blocks], Path]
     has_dosages: bool = False
+    kind: Kind | None = None  # where the name does not tell it
+
+    def arguments(self, path: Path) -> list[str]:
+        """The arguments of a run that name the genotypes."""
+        beside = _beside(path).items() if self.kind == "bimbam" else ()
+        named = [text for name, file in beside for text in (f"--{name}", str(file))]
+        return [self.flag, str(path), *named]
+
+    def open(self, path: Path) -> GenotypeSource:
+        beside = _beside(path) if self.kind == "bimbam" else {}
+        return open_genotypes(path, kind=self.kind, held_bytes=HELD_BYTES, **beside)
 
 
 def main() -> int:
@@ -98,7 +110,7 @@ def _rows(cohort: Cohort, folder: Path, arguments: argparse.Namespace) -> Iterat
     for number in range(arguments.rounds):
         for form, path in paths.items():
             begin = time.perf_counter()
-            opened = open_genotypes(path, held_bytes=HELD_BYTES)
+            opened = form.open(path)
             if form.flag == "--bfile":  # which is read when asked for
                 opened.dosages(np.arange(len(opened.variants)))
             read[form].append(time.perf_counter() - begin)
@@ -138,7 +150,7 @@ def _blocks(source: PackedSource, *, dosages: bool) -> Blocks:
 def _run(cohort: Cohort, form: Format, path: Path, threads: int) -> Any:
     executable = find(nextlmm.EXECUTABLES) or nextlmm.EXECUTABLES[0]
     with TemporaryDirectory() as scratch:
-        command = [executable, "gwas", form.flag, str(path), "--pheno", str(cohort.pheno)]
+        command = [executable, "gwas", *form.arguments(path), "--pheno", str(cohort.pheno)]
         command += ["--trait", cohort.traits[0], "--covar", str(cohort.covar), "--route", "hodlr"]
         command += ["--out", str(Path(scratch) / "result"), "--threads", str(threads)]
         return measure([*command, *nextlmm.PLAIN], environment=thread_environment(threads))
@@ -243,6 +255,31 @@ def _write_vcf(folder: Path, source: PackedSource, blocks: Blocks) -> Path:
     return path
 
 
+def _write_bimbam(folder: Path, source: PackedSource, blocks: Blocks) -> Path:
+    path, variants = folder / "dosages.bimbam", source.variants
+    # Three decimals, as programs of imputation write them; texts are looked up, which is quick.
+    texts = np.array([*(f"{i / 1000:g}" for i in range(2001)), "NA"], dtype=object)
+    with path.open("w", encoding="utf-8") as handle:
+        for start, block in blocks:
+            at = np.where(np.isnan(block), len(texts) - 1, np.rint(1000 * np.nan_to_num(block)))
+            for row, own in enumerate(texts[at.astype(int)].tolist(), start=start):
+                fixed = [variants.variant_id[row], variants.effect_allele[row]]
+                handle.write(" ".join([*fixed, variants.other_allele[row], *own]) + "\n")
+    places = zip(variants.variant_id, variants.position_bp, variants.chromosome, strict=True)
+    lines = {
+        "sample": source.samples.sample_id,
+        "annotation": (f"{name} {position} {where}" for name, position, where in places),
+    }
+    for name, file in _beside(path).items():
+        file.write_text("\n".join(lines[name]) + "\n", encoding="utf-8")
+    return path
+
+
+def _beside(path: Path) -> dict[str, Path]:
+    """The lists of samples and variants beside a file that does not have them."""
+    return {"sample": path.with_suffix(".samples"), "annotation": path.with_suffix(".variants")}
+
+
 def _write_zarr(folder: Path, source: PackedSource, blocks: Blocks) -> Path:
     path, variants = folder / "calls.vcz", source.variants
     n, m = len(source.samples), len(variants)
@@ -275,10 +312,11 @@ FORMATS = (
     Format("PLINK 1 .bed", "--bfile", _write_bed),
     Format("PLINK 2 .pgen", "--pfile", _pgen("calls")),
     Format("BGEN 1.3, 8 bit, zstd", "--bgen", _bgen("calls")),
-    Format("VCF, bgzip", "--vcf", _write_vcf),
+    Format("VCF, bgzip (text)", "--vcf", _write_vcf),
     Format("VCF-Zarr", "--zarr", _write_zarr),
     Format("PLINK 2 .pgen, dosages", "--pfile", _pgen("dosages"), has_dosages=True),
     Format("BGEN 1.3, 8 bit, zstd, dosages", "--bgen", _bgen("dosages"), has_dosages=True),
+    Format("BIMBAM, dosages (text)", "--bimbam", _write_bimbam, has_dosages=True, kind="bimbam"),
 )
 
 

@@ -3,6 +3,7 @@
 import gzip
 import pickle
 import re
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -484,3 +485,44 @@ def test_men_are_coded_alike_on_x_in_every_format(shared_data):
     assert (np.isin(found[0], [0, 2]) | np.isnan(found[0])).mean() > 0.5
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files here")
+def test_vcf__leaves_no_file_open(tmp_path, calls):
+    path = write_vcf(tmp_path, call_records(calls), N)
+    open_genotypes(path)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    open_genotypes(path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+class Heard:
+    """A listener that keeps what it is told."""
+
+    def __init__(self):
+        self.total, self.done, self.is_over = None, [], False
+
+    def start(self, label, total):
+        self.total = total
+
+    def advance(self, amount=1):
+        self.done.append(amount)
+
+    def finish(self):
+        self.is_over = True
+
+
+@pytest.mark.parametrize("name", ["v.vcf", "v.vcf.gz", "m.geno.txt", "m.geno.txt.gz"])
+def test_text_says_how_far_it_is_read(tmp_path, rng, name):
+    many = np.round(rng.uniform(0.0, 2.0, (N, 600)), 3)
+    if name.startswith("m."):
+        given = write_bimbam(tmp_path, many, name=name)
+    else:
+        records = dosage_records(many)
+        given = {"path": write_vcf(tmp_path, records, N, name=name, fields=("DS",))}
+    heard = Heard()
+    assert len(open_genotypes(**given, progress=heard).variants) == 600
+    assert heard.total == Path(given["path"]).stat().st_size
+    assert heard.is_over
+    assert all(amount >= 0 for amount in heard.done)
+    assert 0 < sum(heard.done) <= heard.total

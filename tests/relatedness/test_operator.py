@@ -300,3 +300,23 @@ def test_operators__print_as_one_line(tmp_path, rng):
     assert repr(k) == "<relationships of 53 samples by 199 variants on 4 chromosomes>"
     name = k.chromosomes[1]
     assert repr(k.without(1)) == f"<{k!r} without chromosome {name}>"
+
+
+def test_held_dosages_change_no_bit_of_a_product(tmp_path, rng):
+    source = make_source(tmp_path, rng, "dosages")
+    samples, variants = np.arange(N), np.arange(M)
+    summary = summarise_variants(source, samples)
+    scaling = variant_scaling(summary, "standardized")
+    held, read = (
+        relationship_operator(source, variants, scaling, samples, summary, held_bytes=most)
+        for most in (4 * N * M, 0)
+    )
+    assert held.columns.single is not None
+    assert read.columns.single is None
+    x = rng.normal(size=(N, 5))
+    for dtype in (np.float32, np.float64):
+        np.testing.assert_array_equal(held.matmul(x, dtype=dtype), read.matmul(x, dtype=dtype))
+    order = rng.permutation(N)
+    assert held.packed_in(order).single is None
+    for other in (held.thinned(7, 0), read.thinned(7, 0)):
+        assert other.columns.single is None

@@ -178,6 +178,31 @@ def test_names_may_be_repeated_or_separated() -> None:
         assert split_names("trait", given, ["a", "b", "c"]) == ("a", "b")
 
 
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("PC1-PC3", ("PC1", "PC2", "PC3")),
+        ("age,PC2-PC3", ("age", "PC2", "PC3")),
+        ("PC{1:3}", ("PC1", "PC2", "PC3")),
+        ("PC{2:2},age", ("PC2", "age")),
+        ("a-b", ("a-b",)),
+        ("a-b-a-b", ("a-b",)),
+        ("PC1-age", ("PC1", "PC2", "PC3", "a-b", "age")),
+        ("age-PC1", ("age-PC1",)),
+        ("PC3-PC4", ("PC3-PC4",)),
+        ("PC{3:1}", ("PC{3:1}",)),
+    ],
+)
+def test_split_names__ranges_of_columns(given: str, names: tuple[str, ...]) -> None:
+    columns = ("PC1", "PC2", "PC3", "a-b", "age")
+    assert split_names("covar_name", (given,), columns) == names
+
+
+def test_split_names__a_range_of_columns_that_are_not_there_is_short() -> None:
+    names = split_names("covar_name", ("PC{1:1000000000000}",), ("PC1", "PC2"))
+    assert names == ("PC1", "PC2", "PC3")
+
+
 def test_split_names__a_column_may_have_a_comma_in_its_name() -> None:
     columns = ["a", "b", "a,b", "leaf area, mm2"]
     assert split_names("trait", ("leaf area, mm2",), columns) == ("leaf area, mm2",)

@@ -13,6 +13,7 @@ from cyclopts import (
     UnusedCliTokensError,
 )
 
+from nextlmm.cli.habits import INSTEAD
 from nextlmm.errors import NextlmmError
 from nextlmm.report.wording import sentence
 
@@ -68,6 +69,8 @@ def unknown_option(arguments: Iterable[str], flags: Iterable[str]) -> str | None
 
 
 def _no_option(name: str, known: set[str]) -> str:
+    if name in INSTEAD and "--pheno" in known:  # a command that analyses
+        return f"There is no option {name}; {INSTEAD[name]}."
     nearest = difflib.get_close_matches(name, sorted(known), n=1)
     return f"There is no option {name}" + (f"; did you mean {nearest[0]}?" if nearest else ".")
 

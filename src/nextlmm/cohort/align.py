@@ -7,12 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlmm.cohort.categories import (
-    Categories,
-    indicator_columns,
-    is_categorical,
-    parse_categories,
-)
+from nextlmm.cohort.categories import Categories
+from nextlmm.cohort.columns import expanded, has_missing, read_columns
 from nextlmm.cohort.design import (
     COLLINEAR_TOLERANCE,
     LARGEST_SPREAD,
@@ -23,16 +19,17 @@ from nextlmm.cohort.design import (
     residual_fraction,
     spread_out_of_range,
 )
+from nextlmm.cohort.formula import CovariateFormula
 from nextlmm.cohort.match import is_listed, match_rows, no_overlap
 from nextlmm.cohort.table import SampleColumns
 from nextlmm.cohort.transform import rank_normal
-from nextlmm.cohort.values import TextColumn, parse_numbers
 from nextlmm.errors import AlignmentError, DesignError, TraitError, UsageError
 from nextlmm.genotype.tables import IndexArray, SampleTable, StringArray
 
 INTERCEPT = "intercept"
 NOT_RELATED = "not in the relationship matrix"
 _MOST_NAMES = 8
+_FIRST_IDS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +50,8 @@ class Cohort:
     warnings : sentences about values and matches that a user may want to know of.
     categories : categorical covariates, each of which is several of the columns.
     is_rank_normal : whether the trait was replaced by normal quantiles of its ranks.
+    formula : what the covariates were computed by, as it was typed; None where there was none.
+    excluded_ids : the first sample IDs of those that are not analysed, by reason.
     """
 
     trait: str
@@ -66,6 +65,8 @@ class Cohort:
     warnings: tuple[str, ...] = ()
     categories: tuple[Categories, ...] = ()
     is_rank_normal: bool = False
+    formula: str | None = None
+    excluded_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -89,6 +90,7 @@ def align(
     covariates: SampleColumns | None = None,
     covariate_names: Sequence[str] | None = None,
     categorical: Sequence[str] = (),
+    formula: CovariateFormula | None = None,
     rank_normal_trait: bool = False,
     keep: SampleColumns | None = None,
     remove: SampleColumns | None = None,
@@ -108,6 +110,7 @@ def align(
     covariate_names : those to use; all columns of the table if None.
     categorical : covariates, used too, whose values are categories whatever they look like; columns
         of words are in any case.
+    formula : what to compute of the table's columns, in place of names.
     rank_normal_trait : whether to replace the trait by normal quantiles of its ranks.
     keep, remove : lists of samples to restrict the analysis to, or to leave out.
     related : the samples of a given relationship matrix; no others can be analysed.
@@ -122,30 +125,39 @@ def align(
     DesignError
         If a covariate is unknown, not numeric, constant or collinear, or there are too few samples.
     """
-    is_kept, exclusions = apply_lists(samples, keep, remove, related)
+    left_out = LeftOut(samples.sample_id)
+    is_kept = apply_lists(samples, left_out, keep, remove, related)
     name = _choose_trait(traits, trait)
-    chosen = _choose_covariates(covariates, covariate_names, categorical)
-    y = _read_columns(samples, traits, [name], "trait", is_kept)
-    x = _read_columns(samples, covariates, chosen, "covariate", is_kept, categorical)
+    chosen = choose_covariates(covariates, covariate_names, categorical, formula)
+    are_categories = [column in categorical for column in chosen]
+    y = read_columns(samples, traits, [name], "trait", is_kept)
+    x = read_columns(
+        samples,
+        covariates,
+        chosen,
+        "covariate",
+        is_kept,
+        are_categories if formula is None else formula.is_category,
+    )
     is_analysed = is_kept
     reasons: dict[str, NDArray[np.bool_]] = {
         "not in the trait file": ~y.is_present,
-        "trait missing": _has_missing(y),
+        "trait missing": has_missing(y),
         "not in the covariate file": ~x.is_present,
-        "covariate missing": _has_missing(x),
+        "covariate missing": has_missing(x),
     }
     for reason, applies in reasons.items():
-        is_analysed = _exclude(is_analysed, reason, applies, exclusions)
+        is_analysed = left_out.exclude(is_analysed, reason, applies)
     if not is_analysed.any():
-        raise TraitError(_nobody_left(name, traits.path, exclusions))
+        raise TraitError(_nobody_left(name, traits.path, left_out.counts))
     analysed = np.flatnonzero(is_analysed)
     values = y.values[analysed, 0]
-    columns, chosen, categories = _expanded(x, analysed, chosen)
-    check_size(len(values), len(chosen))
+    columns, fitted, categories = expanded(x, analysed, chosen, formula, samples.sample_id)
+    check_size(len(values), len(fitted))
     _check_trait(values, name, traits.path)
     if rank_normal_trait:
         values = rank_normal(values)
-    check_covariates(columns, chosen, x.path)
+    check_covariates(columns, fitted, x.path)
     _check_not_explained(values, columns, name, x.path)
     return Cohort(
         trait=name,
@@ -154,107 +166,53 @@ def align(
         sample_ids=samples.sample_id[analysed],
         y=values,
         covariates=np.column_stack([np.ones(len(analysed)), columns]),
-        covariate_names=(INTERCEPT, *chosen),
-        exclusions=exclusions,
+        covariate_names=(INTERCEPT, *fitted),
+        exclusions=left_out.counts,
         warnings=tuple(dict.fromkeys(y.warnings + x.warnings)),
         categories=categories,
         is_rank_normal=rank_normal_trait,
+        formula=None if formula is None else formula.text,
+        excluded_ids=left_out.first_ids,
     )
 
 
 @dataclass(frozen=True, eq=False)
-class _Columns:
-    """Columns of a table in the order of the genotypes: (n, k) values, NaN where missing.
+class LeftOut:
+    """Who is left out, each under the first reason that applies: how many, and the first IDs."""
 
-    The values of column k are positions in ``categories[k]`` if there is such an entry.
-    """
+    sample_id: StringArray
+    counts: dict[str, int] = field(default_factory=dict)
+    first_ids: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    path: str
-    values: NDArray[np.float64]
-    is_present: NDArray[np.bool_]
-    warnings: tuple[str, ...]
-    categories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-
-
-def _has_missing(columns: _Columns) -> NDArray[np.bool_]:
-    return np.asarray(np.isnan(columns.values).any(axis=1))
-
-
-def _read_columns(
-    samples: SampleTable,
-    table: SampleColumns | None,
-    names: Sequence[str],
-    kind: str,
-    candidates: NDArray[np.bool_],
-    categorical: Sequence[str] = (),
-) -> _Columns:
-    """The named columns of a table for the candidates among the samples."""
-    values = np.full((len(samples), len(names)), np.nan)
-    if table is None or not names:
-        return _Columns("", values, np.ones(len(samples), dtype=bool), ())
-    match = match_rows(samples, table, candidates)
-    warnings, categories = list(match.warnings), dict[int, tuple[str, ...]]()
-    for k, name in enumerate(names):
-        text = TextColumn(kind, name, table.path, table.columns[name], table.line, table.sample_id)
-        if kind == "covariate" and (name in categorical or is_categorical(text.text)):
-            column, categories[k] = parse_categories(text)
-        else:
-            column = parse_numbers(text)
-        values[match.is_present, k] = column.values[match.row[match.is_present]]
-        warnings += column.warnings
-    return _Columns(table.path, values, match.is_present, tuple(warnings), categories)
-
-
-def _expanded(
-    covariates: _Columns, analysed: IndexArray, names: Sequence[str]
-) -> tuple[NDArray[np.float64], tuple[str, ...], tuple[Categories, ...]]:
-    """The columns of the analysed samples, categories as columns of their own, and their names."""
-    parts: list[NDArray[np.float64]] = [np.empty((len(analysed), 0))]
-    expanded: list[str] = []
-    found: list[Categories] = []
-    for k, name in enumerate(names):
-        values = covariates.values[analysed, k]
-        if k not in covariates.categories:
-            parts.append(values[:, None])
-            expanded.append(name)
-            continue
-        columns, own = indicator_columns(name, values, covariates.categories[k], covariates.path)
-        parts.append(columns)
-        expanded += own.columns
-        found.append(own)
-    return np.hstack(parts), tuple(expanded), tuple(found)
-
-
-def _exclude(
-    remaining: NDArray[np.bool_],
-    reason: str,
-    applies: NDArray[np.bool_],
-    exclusions: dict[str, int],
-) -> NDArray[np.bool_]:
-    """The remaining samples without those that a reason applies to, which are counted."""
-    count = int(np.count_nonzero(remaining & applies))
-    if count:
-        exclusions[reason] = count
-    return remaining & ~applies
+    def exclude(
+        self, remaining: NDArray[np.bool_], reason: str, applies: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """The remaining samples without those that a reason applies to, which are noted."""
+        leaving = np.flatnonzero(remaining & applies)
+        if len(leaving):
+            self.counts[reason] = len(leaving)
+            self.first_ids[reason] = tuple(map(str, self.sample_id[leaving[:_FIRST_IDS]]))
+        return remaining & ~applies
 
 
 def apply_lists(
     samples: SampleTable,
+    left_out: LeftOut,
     keep: SampleColumns | None,
     remove: SampleColumns | None,
     related: SampleColumns | None,
-) -> tuple[NDArray[np.bool_], dict[str, int]]:
-    """Which samples the keep and remove lists leave, (n,), and the others by reason."""
+) -> NDArray[np.bool_]:
+    """Which samples the keep and remove lists leave, (n,)."""
     everyone = np.ones(len(samples), dtype=bool)
-    remaining, exclusions = everyone, dict[str, int]()
+    remaining = everyone
     if keep is not None:
         listed = is_listed(samples, keep)
         if not listed.any():
             raise AlignmentError(no_overlap(samples, keep, everyone))
-        remaining = _exclude(remaining, "not in the keep list", ~listed, exclusions)
+        remaining = left_out.exclude(remaining, "not in the keep list", ~listed)
     if remove is not None:
         listed = is_listed(samples, remove)
-        remaining = _exclude(remaining, "in the remove list", listed, exclusions)
+        remaining = left_out.exclude(remaining, "in the remove list", listed)
         if not remaining.any():
             raise AlignmentError(
                 f"no sample is left: {remove.path} lists every one of {samples.origin} that the "
@@ -262,8 +220,8 @@ def apply_lists(
             )
     if related is not None:
         is_related = match_rows(samples, related, remaining).is_present
-        remaining = _exclude(remaining, NOT_RELATED, ~is_related, exclusions)
-    return remaining, exclusions
+        remaining = left_out.exclude(remaining, NOT_RELATED, ~is_related)
+    return remaining
 
 
 def _choose_trait(traits: SampleColumns, trait: str | None) -> str:
@@ -287,9 +245,21 @@ def _choose_trait(traits: SampleColumns, trait: str | None) -> str:
     return trait
 
 
-def _choose_covariates(
-    covariates: SampleColumns | None, names: Sequence[str] | None, categorical: Sequence[str]
+def choose_covariates(
+    covariates: SampleColumns | None,
+    names: Sequence[str] | None,
+    categorical: Sequence[str],
+    formula: CovariateFormula | None,
 ) -> tuple[str, ...]:
+    """The columns to read of a table of covariates, each of which must be there.
+
+    Raises
+    ------
+    UsageError, DesignError
+        If covariates are named and there is no table, or it lacks one of them.
+    """
+    if formula is not None:
+        names = formula.columns
     if covariates is None:
         named = [*(names or ()), *categorical]
         if named:
@@ -313,7 +283,7 @@ def _choose_covariates(
                 f"there is no covariate '{name}' in {covariates.path}; "
                 f"{_suggestion(name, covariates)}"
             )
-    return tuple(dict.fromkeys(names))
+    return tuple(names) if formula is not None else tuple(dict.fromkeys(names))
 
 
 def _suggestion(name: str, table: SampleColumns) -> str:

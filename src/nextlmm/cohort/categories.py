@@ -47,10 +47,10 @@ def parse_categories(column: TextColumn) -> tuple[NumericColumn, tuple[str, ...]
     return NumericColumn(values, ()), categories
 
 
-def indicator_columns(
+def present_categories(
     name: str, values: FloatArray, categories: Sequence[str], path: str
-) -> tuple[FloatArray, Categories]:
-    """A column of 0 and 1 for each category that occurs but the most frequent one, (n, k).
+) -> Categories:
+    """The categories that occur among values (n,), positions in ``categories``.
 
     Of equally frequent categories the first in alphabetical order is the reference.
 
@@ -59,20 +59,34 @@ def indicator_columns(
     DesignError
         If there is one category only, or as many as samples.
     """
-    code = values.astype(np.intp)
-    count = np.bincount(code, minlength=len(categories))
+    count = np.bincount(values.astype(np.intp), minlength=len(categories))
     present = np.flatnonzero(count)
     if len(present) == 1:
         raise DesignError(
-            f"covariate '{name}' of {path} is '{categories[present[0]]}' in all {len(code):,} "
+            f"covariate '{name}' of {path} is '{categories[present[0]]}' in all {len(values):,} "
             "analysed samples; expected two categories or more: leave it out"
         )
-    if len(present) == len(code):
+    if len(present) == len(values):
         raise DesignError(
             f"covariate '{name}' of {path} has as many categories as there are analysed samples, "
-            f"{len(code):,}; expected categories that samples share: leave it out"
+            f"{len(values):,}; expected categories that samples share: leave it out"
         )
     reference = int(np.argmax(count))
-    others = [int(at) for at in present if at != reference]
-    found = Categories(name, categories[reference], tuple(categories[at] for at in others))
-    return (code[:, None] == np.array(others)).astype(np.float64), found
+    others = tuple(categories[at] for at in present.tolist() if at != reference)
+    return Categories(name, categories[reference], others)
+
+
+def indicator_columns(
+    name: str, values: FloatArray, categories: Sequence[str], path: str
+) -> tuple[FloatArray, Categories]:
+    """A column of 0 and 1 for each category that occurs but the most frequent one, (n, k).
+
+    Raises
+    ------
+    DesignError
+        If there is one category only, or as many as samples.
+    """
+    found = present_categories(name, values, categories, path)
+    at = {category: position for position, category in enumerate(categories)}
+    others = np.array([at[category] for category in found.others])
+    return (values.astype(np.intp)[:, None] == others).astype(np.float64), found

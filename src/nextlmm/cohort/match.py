@@ -114,7 +114,7 @@ def _keys(
 
 
 def _two_rows(table: SampleColumns, rows: list[int]) -> str:
-    lines = f"lines {table.line[rows[0]]} and {table.line[rows[1]]}"
+    lines = f"{table.row_word}s {table.line[rows[0]]} and {table.line[rows[1]]}"
     return (
         f"{table.path}: sample '{table.sample_id[rows[0]]}' has two rows, on {lines}; expected one "
         "row per sample: delete one of them"

@@ -45,6 +45,7 @@ class TextColumn:
     path : the file.
     text : (r,) the values.
     line, sample_id : (r,) line of the file and sample of each value.
+    row_word : what such a line is called.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class TextColumn:
     text: Sequence[str]
     line: NDArray[np.int64]
     sample_id: NDArray[np.object_]
+    row_word: str = "line"
 
 
 def is_missing(text: str) -> bool:
@@ -65,12 +67,13 @@ def is_number_or_missing(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None or is_missing(text)
 
 
-def parse_numbers(column: TextColumn) -> NumericColumn:
+def parse_numbers(column: TextColumn, *, may_be_coded: bool = True) -> NumericColumn:
     """Read a column as numbers.
 
     The value -9 is ambiguous: PLINK writes it for a missing trait.  A value written exactly "-9" is
     taken as missing, unless another value of the column lies within 1 of it, in which case it is a
-    measurement.  Either way a warning says so.
+    measurement.  Either way a warning says so.  It is a number like any other unless it
+    ``may_be_coded``.
 
     Raises
     ------
@@ -86,7 +89,7 @@ def parse_numbers(column: TextColumn) -> NumericColumn:
             values[i] = float(text)
         if not np.isfinite(values[i]):
             raise _refusal(column, i)
-    warning = _resolve_minus_nine(column, values)
+    warning = _resolve_minus_nine(column, values) if may_be_coded else None
     return NumericColumn(values, () if warning is None else (warning,))
 
 
@@ -117,13 +120,13 @@ def _resolve_minus_nine(column: TextColumn, values: NDArray[np.float64]) -> str 
 def _refusal(column: TextColumn, i: int) -> InputError:
     """The error for the value at position i, which is not a finite number."""
     error = TraitError if column.kind == "trait" else DesignError
-    text = column.text[i]
+    text, where = column.text[i], f"{column.row_word} {column.line[i]}"
     present = [value for value in column.text if not is_missing(value)]
     if not any(_NUMBER.fullmatch(value) for value in present):
         examples = ", ".join(f"'{value}'" for value in list(dict.fromkeys(present))[:_EXAMPLES])
         return error(
-            f"{column.kind} '{column.name}' of {column.path} holds words ({examples}, from line "
-            f"{column.line[i]} on); expected numbers: recode it"
+            f"{column.kind} '{column.name}' of {column.path} holds words ({examples}, from "
+            f"{where} on); expected numbers: recode it"
         )
     hint = "correct it, or write NA if the value is missing"
     if column.kind == "covariate":
@@ -131,6 +134,6 @@ def _refusal(column: TextColumn, i: int) -> InputError:
     if _DECIMAL_COMMA.fullmatch(text):
         hint = "write decimals with a point"
     return error(
-        f"{column.path}, line {column.line[i]}: {column.kind} '{column.name}' of sample "
+        f"{column.path}, {where}: {column.kind} '{column.name}' of sample "
         f"'{column.sample_id[i]}' is '{text}'; expected a finite number or NA: {hint}"
     )

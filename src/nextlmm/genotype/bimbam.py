@@ -7,6 +7,7 @@ the chromosome is "0", unknown.
 """
 
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from nextlmm.errors import FormatError, UsageError
 from nextlmm.genotype.array import ArraySource
+from nextlmm.genotype.byte_progress import ByteProgress
 from nextlmm.genotype.held import Collector, PackedSource
 from nextlmm.genotype.sample_tables import read_id_pairs
 from nextlmm.genotype.textfile import GZIP_MAGIC, missing_file, read_lines
@@ -65,29 +67,32 @@ def open_bimbam(
     places = {} if annotation is None else _read_annotation(Path(annotation))
     collector = Collector(str(file), len(samples), held_bytes)
     rows = VariantRows(collector)
-    progress.start("Reading genotypes", 0)
-    for number, cells in _lines(file):
+    for number, cells in _lines(file, progress):
         dosage = _dosages(file, number, cells, len(samples), str(sample))
         chromosome, position = places.get(cells[0], _UNKNOWN)
         rows.add(chromosome, cells[0], position, cells[1], cells[2], dosage)
-    progress.finish()
     files = {"bimbam": str(file), "sample": str(sample)}
     if annotation is not None:
         files["annotation"] = str(annotation)
     return collector.source(samples, rows.table(), files)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _lines(path: Path, progress: Progress) -> Iterator[tuple[int, list[str]]]:
     """The cells of each line that is not blank, and its number."""
     number = 0
     try:
         with path.open("rb") as content:
+            read = ByteProgress(content, progress)
             is_packed = content.read(2) == GZIP_MAGIC
-        opener = gzip.open if is_packed else open
-        with opener(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if cells := line.replace(",", " ").split():
-                    yield number, cells
+            content.seek(0)
+            unpacked = gzip.GzipFile(fileobj=content) if is_packed else content
+            read.start("Reading genotypes")
+            with io.TextIOWrapper(unpacked, encoding="utf-8") as lines:
+                for number, line in enumerate(lines, 1):
+                    if cells := line.replace(",", " ").split():
+                        yield number, cells
+                    read.advance()
+            read.finish()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise FormatError(
             f"{path} cannot be unpacked after line {number:,} ({error}); it is probably truncated: "

@@ -1,5 +1,6 @@
 """The lines of a text file, whatever program and system wrote it."""
 
+import bz2
 import difflib
 import gzip
 import os
@@ -7,18 +8,23 @@ import re
 import zlib
 from pathlib import Path
 
+import polars as pl
+
 from nextlmm.errors import FormatError, MissingFileError
 
 GZIP_MAGIC = b"\x1f\x8b"
+BZIP2_MAGIC, ZSTD_MAGIC = b"BZh", b"\x28\xb5\x2f\xfd"
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 """The empty block that ends a file which bgzip wrote."""
 
+_COMPRESSED = {"gzip": GZIP_MAGIC, "bzip2": BZIP2_MAGIC, "zstd": ZSTD_MAGIC}
+_NOWHERE = "\x1f"  # a separator that no text has
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file, unpacked if it is gzip-compressed.
+    """The bytes of a file, unpacked if it is compressed by gzip, bzip2 or zstd.
 
     Raises
     ------
@@ -31,15 +37,26 @@ def read_bytes(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise missing_file(path, error) from error
-    if not content.startswith(GZIP_MAGIC):
+    name = next((name for name, magic in _COMPRESSED.items() if content.startswith(magic)), None)
+    if name is None:
         return content
     try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+        if name == "zstd":
+            return _zstd_lines(content)
+        return gzip.decompress(content) if name == "gzip" else bz2.decompress(content)
+    except (OSError, EOFError, ValueError, zlib.error, pl.exceptions.PolarsError) as error:
         raise FormatError(
-            f"{path} is gzip-compressed but cannot be unpacked after {len(content):,} bytes "
-            f"({error}); it is probably truncated: copy or download it again"
+            f"{path} is {name}-compressed but cannot be unpacked after {len(content):,} bytes "
+            f"({' '.join(str(error).split())}); it is probably truncated: copy or download it again"
         ) from error
+
+
+def _zstd_lines(content: bytes) -> bytes:
+    """The lines of a text compressed by zstd, which Python itself can unpack from 3.14 on only."""
+    lines = pl.read_csv(
+        content, separator=_NOWHERE, has_header=False, quote_char=None, infer_schema=False
+    )
+    return "\n".join(line or "" for line in lines.to_series()).encode()
 
 
 def check_readable(path: Path) -> None:
@@ -79,8 +96,8 @@ def _spelling(path: Path) -> str:
 def read_lines(path: str | os.PathLike[str]) -> list[str]:
     """The lines of a UTF-8 text file, without their ends; line i is ``lines[i - 1]``.
 
-    Accepts Unix, Windows and old Mac line ends, a byte order mark, gzip compression, and a last
-    line without an end.
+    Accepts Unix, Windows and old Mac line ends, a byte order mark, compression by gzip, bzip2 or
+    zstd, and a last line without an end.
 
     Raises
     ------

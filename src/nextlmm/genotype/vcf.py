@@ -7,13 +7,14 @@ twice, as PLINK has it; a call of which an allele is missing is missing.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextlmm.errors import FormatError
 from nextlmm.genotype.array import ArraySource
+from nextlmm.genotype.byte_progress import ByteProgress
 from nextlmm.genotype.held import Collector, PackedSource
 from nextlmm.genotype.kinds import VcfField
 from nextlmm.genotype.packages import reader_package
@@ -61,13 +62,27 @@ def open_vcf(
     file = Path(path)
     _check_end(file)
     library = reader_package("cyvcf2", extra="vcf", of="VCF and BCF files")
+    with file.open("rb") as content:
+        reader = _open_reader(library, file, content)
+        return _read(file, reader, ByteProgress(content, progress), field, held_bytes)
+
+
+def _open_reader(library: Any, file: Path, content: BinaryIO) -> Any:
+    """A reader that shares the place in the file with ``content``, which says how far it is."""
+    shared = content.fileno()  # which the library leaves open
     try:
-        reader = library.VCF(str(file), strict_gt=True)
+        return library.VCF(shared, strict_gt=True)
     except Exception as error:  # the library raises bare ones
+        said = " ".join(str(error).split()).removeprefix(f"{shared} ")
         raise FormatError(
-            f"{file} cannot be read as VCF or BCF ({' '.join(str(error).split())}); expected "
-            "##fileformat=VCF in its first line: check that the right file is named"
+            f"{file} cannot be read as VCF or BCF ({said}); expected ##fileformat=VCF in its first "
+            "line: check that the right file is named"
         ) from error
+
+
+def _read(
+    file: Path, reader: Any, progress: ByteProgress, field: VcfField, held_bytes: float
+) -> PackedSource | ArraySource:
     samples = without_families(reader.samples, file)
     if not len(samples):
         raise FormatError(
@@ -77,12 +92,13 @@ def open_vcf(
     chosen = chosen_field(str(file), _described(reader), field)
     collector = Collector(str(file), len(samples), held_bytes)
     rows = VariantRows(collector)
-    progress.start("Reading genotypes", 0)
+    progress.start("Reading genotypes")
     for variant in _variants(file, reader):
         name, alleles = variant.ID or ".", variant.ALT or ["."]
         copies = _copies(file, variant, len(alleles), chosen, len(samples))
         for allele, dosage in zip(alleles, copies, strict=True):
             rows.add(variant.CHROM, name, variant.POS, allele, variant.REF, dosage)
+        progress.advance()
     progress.finish()
     return collector.source(samples, rows.table(), {"vcf": str(file)})
 

@@ -48,15 +48,23 @@ def no_calls(n: int) -> Calls:
 
 def ploidy_of(calls: Calls) -> NDArray[np.intp]:
     """How many alleles each sample has, (n,)."""
-    return np.asarray(np.count_nonzero(calls != _NO_SECOND, axis=1))
+    # Column by column: there are few of them, and sums over short rows are slow.
+    return np.asarray(sum((column != _NO_SECOND).astype(np.intp) for column in calls.T))
 
 
 def copies_of_calls(calls: Calls, allele: int) -> NDArray[np.float32]:
     """Copies of an allele, (n,), scaled to two; NaN where an allele is missing."""
+    copies = np.zeros(len(calls), np.float32)
+    for column in calls.T:
+        copies += column == allele
+    if calls.shape[1] == _DIPLOID and calls.min(initial=0) >= 0:
+        return copies
     ploidy = ploidy_of(calls)
-    copies = np.count_nonzero(calls == allele, axis=1) * (_DIPLOID / np.maximum(ploidy, 1))
-    copies[(calls == _NO_ALLELE).any(axis=1) | (ploidy == 0)] = np.nan
-    return np.asarray(copies, np.float32)
+    copies = np.asarray(copies * (_DIPLOID / np.maximum(ploidy, 1)), np.float32)
+    for column in calls.T:
+        copies[column == _NO_ALLELE] = np.nan
+    copies[ploidy == 0] = np.nan
+    return copies
 
 
 def copies_of_dosages(values: NDArray[Any], calls: Calls, allele: int) -> NDArray[np.float32]:

@@ -40,6 +40,7 @@ IndexArray = NDArray[np.intp]
 # Packed genotypes are held in memory, both ways, up to so many bytes, or read in every pass.
 HELD_BYTES = 2 * 2**30
 _COPIES = 2
+_SINGLE = 4  # bytes of a dosage, which is held in single precision under the same limit
 # The variants are summed in so many parts, one after the other within a part, whatever the number
 # of threads: the order of a sum decides its last bits.
 _PARTS = 16
@@ -298,8 +299,9 @@ def relationship_operator(
     scaling : how dosages are standardised, of all variants of the source.
     samples : positions of the n analysed samples, distinct, in any order.
     summary : of all variants of the source over ``samples``.
-    held_bytes : packed genotypes are copied into memory if they need no more than this, and read
-        from their file in every pass otherwise; no result depends on it but in rounding.
+    held_bytes : packed genotypes, and dosages for products in single precision, are copied into
+        memory if they need no more than this, and read anew in every pass otherwise; no result
+        depends on it but in rounding.
     progress : told of the variants done.
 
     Raises
@@ -320,10 +322,14 @@ def relationship_operator(
     traces.of(np.array([-1]))
     how = ColumnScaling(scaling.mean[used], scaling.scale[used], mean)
     listener = progress or Silent()
-    columns: Columns = SourceColumns(source, used, samples, how)
+    columns: Columns
     rows = np.arange(len(samples))
     if isinstance(source, PackedSource):
         columns, rows = _packed_columns(source, used, samples, how, held_bytes)
+    else:
+        columns = SourceColumns(source, used, samples, how)
+        if _SINGLE * len(samples) * len(used) <= held_bytes:
+            columns = columns.held(available_threads())
     listener.advance(len(used))
     return RelationshipOperator(tuple(groups), columns, rows, label, squares, traces)
 

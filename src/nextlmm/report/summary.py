@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nextlmm.report.covariates import covariate_terms, fitted_columns, references
 from nextlmm.report.thresholds import describe_threshold
 from nextlmm.report.wording import (
     count,
@@ -31,6 +32,7 @@ ESTIMATED = "estimated with random vectors and exact products"
 """The same where the divergence was measured without the matrix."""
 
 _ROUNDING = 1e-9
+_NAMES = 4  # of samples left out for one reason
 _TESTS = {"wald": "Wald", "score": "score", "lrt": "likelihood-ratio"}
 
 Kind = Literal["title", "fact", "warning", "strong", "weak"]
@@ -99,13 +101,14 @@ def _wrap(*sentences: str) -> tuple[str, ...]:
 
 
 def _model(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
-    fixed = " + ".join(["1", *_terms(trait), "variant"])
+    fixed = " + ".join(["1", *covariate_terms(trait), "variant"])
     name = f"rank_normal({name})" if trait.get("rank_normal") else name
     source = _matrix_source(trait, document["options"])
     loco = ", leaving out the tested chromosome (LOCO)" if trait["loco"] else ", no LOCO"
     return [
         f"{name} ~ {fixed} + g + e",
-        *_references(trait),
+        *fitted_columns(trait),
+        *references(trait),
         "g ~ N(0, sigma_g2 K), e ~ N(0, sigma_e2 I)",
         f"K {_matrix(trait, document)}, {source}{loco}",
         f"{_TESTS[trait['test']]} test; variance components by {trait['method'].upper()}",
@@ -128,27 +131,6 @@ def _matrix_source(trait: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     if pruned:
         source += f" ({pruned['kept']:,} kept of {pruned['of']:,} by pruning: {pruned['rule']})"
     return source
-
-
-def _terms(trait: Mapping[str, Any]) -> list[str]:
-    """The covariates, those that are categories by one name for all their columns."""
-    categories = trait.get("categories") or {}
-    of_column = {
-        f"{name}={other}": f"C({name})"
-        for name, own in categories.items()
-        for other in own["others"]
-    }
-    terms = [of_column.get(term, term) for term in trait["covariates"] if term != "intercept"]
-    return list(dict.fromkeys(terms))
-
-
-def _references(trait: Mapping[str, Any]) -> list[str]:
-    """What the categories of each categorical covariate are compared with."""
-    return [
-        f"C({name}): {count(len(own['others']) + 1, 'category', 'categories')}, compared with "
-        f"{own['reference']}"
-        for name, own in (trait.get("categories") or {}).items()
-    ]
 
 
 def _matrix(trait: Mapping[str, Any], document: Mapping[str, Any]) -> str:
@@ -193,7 +175,18 @@ def _samples(trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]
         lines.append(f"{steps['kept']:,} kept (left out: {dropped})")
     dropped = reasons(trait["samples"]["excluded"])
     lines.append(f"{trait['n']:,} analysed" + (f" (left out: {dropped})" if dropped else ""))
-    return [" -> ".join(lines)]
+    names = trait["samples"].get("excluded_first_ids") or {}
+    return [" -> ".join(lines), *_left_out(trait["samples"]["excluded"], names)]
+
+
+def _left_out(counts: Mapping[str, int], names: Mapping[str, Sequence[str]]) -> list[str]:
+    """The first of the samples that were left out, for each reason."""
+    lines = []
+    for reason, ids in names.items():
+        shown = [shortened(name, 24) for name in ids[:_NAMES]]
+        more = counts[reason] - len(shown)
+        lines.append(f"{reason}: {', '.join(shown)}" + (f" and {more:,} more" if more else ""))
+    return lines
 
 
 def _variants(trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
@@ -390,6 +383,7 @@ def _closing(document: Mapping[str, Any]) -> list[Paragraph]:
         Paragraph("", ("Run",), "title"),
         Paragraph("time", _wrap(duration(total) + (f" ({parts})" if parts else ""))),
     ]
+    closing += [Paragraph("advice", _wrap(sentence(text))) for text in document.get("advice") or ()]
     if files:
         closing.append(Paragraph("files", tuple(str(path) for path in files)))
     return [*closing, Paragraph("again", (document["command"],))]

@@ -1,13 +1,15 @@
 """The whole analysis from arrays, for a notebook."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from nextlmm.cohort.align import INTERCEPT, Cohort
+from nextlmm.cohort.align import INTERCEPT, Cohort, LeftOut, choose_covariates
+from nextlmm.cohort.columns import Columns, expanded, has_missing, read_columns
 from nextlmm.cohort.design import (
     LARGEST_SPREAD,
     SMALLEST_SPREAD,
@@ -16,6 +18,8 @@ from nextlmm.cohort.design import (
     is_constant,
     spread_out_of_range,
 )
+from nextlmm.cohort.formula import CovariateFormula, parse_formula
+from nextlmm.cohort.frame import frame_columns
 from nextlmm.errors import DesignError, InputError, TraitError, UsageError
 from nextlmm.genotype.array import array_source
 from nextlmm.genotype.arraylike import check_rows_agree, numpy_array
@@ -52,7 +56,8 @@ def associate(
     genotypes: ArrayLike,
     *,
     k: ArrayLike | RelatedGenotypes | None = None,
-    covariates: ArrayLike | None = None,
+    covariates: ArrayLike | Mapping[str, ArrayLike] | pl.DataFrame | None = None,
+    covariate_formula: str | None = None,
     chromosome: Sequence[str] | None = None,
     model: Model | None = None,
     progress: Progress | None = None,
@@ -72,8 +77,13 @@ def associate(
         ``genotypes`` if not given.  It is centred over the analysed samples and scaled to mean
         diagonal 1, so that h2 is a share of variance.
     covariates : (n, c) or (n,), without the intercept, which is always added; samples with NaN are
-        left out.  Rows of all arrays are the same samples in the same order; where two of them have
-        labels, as pandas and xarray give rows, these must agree.
+        left out.  Or columns by name, as a mapping or a data frame of polars or pandas: those of
+        words are categories, compared with the most frequent one.  Rows of all arrays are the same
+        samples in the same order; where two of them have labels, as pandas and xarray give rows,
+        these must agree.
+    covariate_formula : what to compute of the named columns in place of all of them, such as
+        "age + age^2 + sex:age + C(site)"; see :func:`nextlmm.cohort.formula.parse_formula`.  Needs
+        the extra "formula".
     chromosome : of each variant, (m,).  With it, and that of the genotypes of ``k`` if there are
         any, a variant is tested against relationships that leave its chromosome out (LOCO); without
         it, or with a ``k`` that is a matrix, there is no LOCO.
@@ -102,7 +112,7 @@ def associate(
     check_rows_agree(given)
     chosen = model or Model()
     source = _source(genotypes, chromosome)
-    cohort = _cohort(source, y, covariates)
+    cohort = _cohort(source, y, covariates, covariate_formula)
     summary = summarise_variants(source, cohort.analysed)
     selection = select_variants(source.variants, summary, len(cohort), VariantFilter())
     if k is None or isinstance(k, RelatedGenotypes):
@@ -114,7 +124,8 @@ def associate(
     else:
         loco = False
         problem = _given_matrix(source, cohort, summary, _square(k, len(source.samples)))
-    return analyse(problem, _without_loco(chosen, loco), progress=progress)
+    analysis = analyse(problem, _without_loco(chosen, loco), progress=progress)
+    return replace(analysis, warnings=(*cohort.warnings, *analysis.warnings))
 
 
 def _without_loco(model: Model, loco: bool) -> Model:
@@ -159,26 +170,25 @@ def _source(genotypes: ArrayLike, chromosome: Sequence[str] | None) -> GenotypeS
     return array_source(genotypes, variants=named)
 
 
-def _cohort(source: GenotypeSource, y: ArrayLike, covariates: ArrayLike | None) -> Cohort:
+def _cohort(
+    source: GenotypeSource,
+    y: ArrayLike,
+    covariates: ArrayLike | Mapping[str, ArrayLike] | pl.DataFrame | None,
+    covariate_formula: str | None,
+) -> Cohort:
     n = len(source.samples)
+    formula = None if covariate_formula is None else parse_formula(covariate_formula)
     trait = _numbers("trait", y)
-    given = np.empty((n, 0)) if covariates is None else _numbers("covariate", covariates)
-    given = given[:, None] if given.ndim == 1 else given
-    for name, array, axes in (("trait", trait, 1), ("covariate", given, 2)):
-        if array.ndim != axes or len(array) != n:
-            is_turned = len(array) == len(source.variants)
-            hint = ", of which they are the transpose: turn them" if is_turned else ""
-            expected = f"({n},)" if axes == 1 else f"({n}, covariates)"
-            raise UsageError(
-                f"the {name} array has shape {array.shape} and the genotype array {n} rows; "
-                f"expected {expected}, one row per sample in the same order, and genotypes in the "
-                f"shape (samples, variants){hint}"
-            )
+    _check_shape("trait", trait, 1, source)
     _check_finite(trait[:, None], "the trait array", TraitError)
-    _check_finite(given, "the covariate array", DesignError)
-    no_trait, no_covariate = np.isnan(trait), np.isnan(given).any(axis=1)
+    given, chosen = _covariates(source, covariates, formula)
+    no_trait, no_covariate = np.isnan(trait), has_missing(given)
     analysed = np.flatnonzero(~(no_trait | no_covariate))
-    names = [f"covariate{i}" for i in range(1, given.shape[1] + 1)]
+    if not len(analysed):
+        check_size(0, len(chosen))
+    columns, names, categories = expanded(
+        given, analysed, chosen, formula, source.samples.sample_id
+    )
     check_size(len(analysed), len(names))
     if is_constant(trait[analysed]):
         raise TraitError(
@@ -192,20 +202,64 @@ def _cohort(source: GenotypeSource, y: ArrayLike, covariates: ArrayLike | None) 
             f"{LARGEST_SPREAD:g}, so that its variance is a number that a computer can hold; give "
             "it in another unit"
         )
-    check_covariates(given[analysed], names, "the covariate array")
-    counts = {
-        "trait missing": int(no_trait.sum()),
-        "covariate missing": int((no_covariate & ~no_trait).sum()),
-    }
+    check_covariates(columns, names, given.path)
+    left_out = LeftOut(source.samples.sample_id)
+    remaining = left_out.exclude(np.ones(n, dtype=bool), "trait missing", no_trait)
+    left_out.exclude(remaining, "covariate missing", no_covariate)
     return Cohort(
         trait="trait",
         kept=np.arange(n),
         analysed=analysed,
         sample_ids=source.samples.sample_id[analysed],
         y=trait[analysed],
-        covariates=np.column_stack([np.ones(len(analysed)), given[analysed]]),
+        covariates=np.column_stack([np.ones(len(analysed)), columns]),
         covariate_names=(INTERCEPT, *names),
-        exclusions={reason: count for reason, count in counts.items() if count},
+        exclusions=left_out.counts,
+        warnings=given.warnings,
+        categories=categories,
+        formula=covariate_formula,
+        excluded_ids=left_out.first_ids,
+    )
+
+
+def _covariates(
+    source: GenotypeSource,
+    covariates: ArrayLike | Mapping[str, ArrayLike] | pl.DataFrame | None,
+    formula: CovariateFormula | None,
+) -> tuple[Columns, tuple[str, ...]]:
+    """The covariates of all samples, and the names of their columns."""
+    n = len(source.samples)
+    everyone = np.ones(n, dtype=bool)
+    if isinstance(covariates, Mapping) or hasattr(covariates, "columns"):
+        frame = cast("Mapping[str, Any]", covariates)
+        table = frame_columns(frame, source.samples.sample_id, "the covariate table")
+        names = choose_covariates(table, None, (), formula)
+        flags = [False] * len(names) if formula is None else formula.is_category
+        return read_columns(source.samples, table, names, "covariate", everyone, flags), names
+    if formula is not None:
+        raise UsageError(
+            "a formula computes with covariates by their names; pass them as a mapping of names to "
+            "columns or as a data frame"
+        )
+    given = np.empty((n, 0)) if covariates is None else _numbers("covariate", covariates)
+    given = given[:, None] if given.ndim == 1 else given
+    _check_shape("covariate", given, 2, source)
+    _check_finite(given, "the covariate array", DesignError)
+    names = tuple(f"covariate{i}" for i in range(1, given.shape[1] + 1))
+    return Columns("the covariate array", given, everyone, ()), names
+
+
+def _check_shape(name: str, array: FloatArray, axes: int, source: GenotypeSource) -> None:
+    n = len(source.samples)
+    if array.ndim == axes and len(array) == n:
+        return
+    is_turned = len(array) == len(source.variants)
+    hint = ", of which they are the transpose: turn them" if is_turned else ""
+    expected = f"({n},)" if axes == 1 else f"({n}, covariates)"
+    raise UsageError(
+        f"the {name} array has shape {array.shape} and the genotype array {n} rows; expected "
+        f"{expected}, one row per sample in the same order, and genotypes in the shape (samples, "
+        f"variants){hint}"
     )
 
 

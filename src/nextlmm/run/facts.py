@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -18,6 +18,7 @@ from nextlmm.run.options import GwasOptions
 from nextlmm.run.related import Related
 from nextlmm.run.timing import seconds_by_stage, work_facts
 
+_Noted = TypeVar("_Noted")
 _LIST_REASONS = frozenset({"not in the keep list", "in the remove list", NOT_RELATED})
 
 
@@ -44,6 +45,7 @@ def run_facts(source: GenotypeSource, cohorts: Sequence[Cohort]) -> dict[str, An
             "in_genotypes": len(source.samples),
             "kept": len(first.kept),
             "excluded": lists,
+            "excluded_first_ids": {name: list(first.excluded_ids[name]) for name in lists},
         },
         "variants": {"in_genotypes": len(source.variants), "excluded": {}},
     }
@@ -63,6 +65,7 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
             each.name: {"reference": each.reference, "others": list(each.others)}
             for each in cohort.categories
         },
+        "covariate_formula": cohort.formula,
         "rank_normal": cohort.is_rank_normal,
         "mode": options.mode,
         "method": options.method,
@@ -86,7 +89,13 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "covariate_effects": _effects(result),
         "h2_by_chromosome": analysis.h2_by_chromosome,
         "lambda_gc": _number(analysis.lambda_gc),
-        "samples": {"analysed": len(cohort), "excluded": _own_reasons(cohort.exclusions)},
+        "samples": {
+            "analysed": len(cohort),
+            "excluded": _own_reasons(cohort.exclusions),
+            "excluded_first_ids": {
+                reason: list(ids) for reason, ids in _own_reasons(cohort.excluded_ids).items()
+            },
+        },
         "variants": {
             "selected": len(result.selection),
             "tested": status.get("ok", 0),
@@ -140,7 +149,7 @@ def _effects(result: TraitResult) -> list[dict[str, Any]]:
     ]
 
 
-def _own_reasons(exclusions: Mapping[str, int]) -> dict[str, int]:
+def _own_reasons(exclusions: Mapping[str, _Noted]) -> dict[str, _Noted]:
     return {reason: n for reason, n in exclusions.items() if reason not in _LIST_REASONS}
 
 

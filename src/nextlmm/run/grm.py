@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nextlmm.cohort.align import apply_lists
+from nextlmm.cohort.align import LeftOut, apply_lists
 from nextlmm.cohort.table import read_sample_list
 from nextlmm.errors import FormatError, UsageError, VariantError
 from nextlmm.genotype.source import GenotypeSource
@@ -128,7 +128,8 @@ def _choose(
     """The samples and variants of a matrix, and why other samples are not in it."""
     keep = read_sample_list(options.keep) if options.keep else None
     remove = read_sample_list(options.remove) if options.remove else None
-    is_kept, left_out = apply_lists(source.samples, keep, remove, None)
+    left_out = LeftOut(source.samples.sample_id)
+    is_kept = apply_lists(source.samples, left_out, keep, remove, None)
     samples = np.flatnonzero(is_kept)
     summary = summarise_variants(source, samples, progress=listener)
     selection = select(source, samples, summary, tested_filter(options.as_gwas))
@@ -151,7 +152,7 @@ def _choose(
             f"none of the {len(variants):,} variants varies among the {len(samples):,} samples; "
             "expected at least one that does: relax the filters, or keep more samples"
         )
-    return related, left_out
+    return related, left_out.counts
 
 
 def _groups(related: Related, options: GrmOptions) -> dict[str, IndexArray]:

@@ -4,6 +4,7 @@ import difflib
 import math
 import operator
 import os
+import re
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -30,15 +31,35 @@ GENOTYPES: dict[str, Kind | None] = {
 def split_names(option: str, given: Sequence[str], columns: Collection[str]) -> tuple[str, ...]:
     """Names of columns: what ``columns`` does not hold as it stands is split at its commas.
 
+    PC1-PC3, as PLINK has it, are all columns from PC1 to PC3 in the order of the file, and PC{1:3},
+    as REGENIE has it, are PC1, PC2 and PC3.
+
     Raises
     ------
     UsageError
         If a column is named twice.
     """
-    names = [
+    parts = [
         name for text in given for name in ([text] if text in columns else text.split(",")) if name
     ]
-    return name_tuple(option, names)
+    return name_tuple(option, [name for part in parts for name in _range(part, list(columns))])
+
+
+def _range(text: str, columns: list[str]) -> list[str]:
+    """The columns that a range names; a text that is none is one name."""
+    if text in columns:
+        return [text]
+    braces = re.fullmatch(r"(.*)\{(\d+):(\d+)\}(.*)", text)
+    if braces:
+        before, first, last, after = braces.groups()
+        numbers = range(int(first), min(int(last), int(first) + len(columns)) + 1)
+        return [f"{before}{number}{after}" for number in numbers] or [text]
+    for dash in re.finditer("-", text):
+        ends = text[: dash.start()], text[dash.end() :]
+        if all(end in columns for end in ends):
+            first_at, last_at = (columns.index(end) for end in ends)
+            return columns[first_at : last_at + 1] or [text]
+    return [text]
 
 
 def chosen_chromosomes(text: str | None) -> tuple[str, ...] | None:
@@ -229,15 +250,31 @@ def check_combinations(options: "GwasOptions") -> None:
         raise UsageError(
             "Options order and relatives both say how the samples are to be arranged; give one."
         )
-    for name in ("covar_name", "cat_covar"):
-        if getattr(options, name) and options.covar is None:
-            raise UsageError(
-                f"{option_name(name)} chooses columns of a covariate file, but there is none; name "
-                "the file by the option covar."
-            )
+    _check_covariates(options)
     chosen_chromosomes(options.chr)
     if os.path.basename(options.out) in ("", ".", ".."):
         raise UsageError(
             f"Option out is {options.out!r}, which is a folder; give a prefix for the files in it, "
             f"such as {os.path.join(options.out, 'gwas')}."
+        )
+
+
+def _check_covariates(options: "GwasOptions") -> None:
+    """Refuse covariates that are chosen without a file of them, or in two ways."""
+    formula = options.covar_formula
+    if not isinstance(formula, str | None):
+        raise UsageError(
+            f"Option covar-formula is {formula!r}, but it must be a text such as 'age + sex'."
+        )
+    named = [name for name in ("covar_name", "cat_covar") if getattr(options, name)]
+    for name in [*named, *(() if formula is None else ("covar_formula",))]:
+        if options.covar is None:
+            raise UsageError(
+                f"{option_name(name)} chooses columns of a covariate file, but there is none; name "
+                "the file by the option covar."
+            )
+    if named and formula is not None:
+        raise UsageError(
+            f"Options covar-formula and {named[0].replace('_', '-')} both choose covariates; write "
+            "all of them in the formula, categories of numbers as C(name)."
         )

@@ -68,8 +68,8 @@ def _names(*alias: str) -> Parameter:
     )
 
 
-def _number(group: Group) -> Parameter:
-    return Parameter(group=group, converter=whole_number)
+def _number(group: Group, *alias: str) -> Parameter:
+    return Parameter(group=group, alias=alias, converter=whole_number)
 
 
 @Parameter(name="*")
@@ -101,20 +101,26 @@ class GwasOptions:
         What the genotypes of a VCF file or a VCF-Zarr store are read from: dosages (DS),
         probabilities (GP) or calls (GT); auto takes the first of these that there is.
     pheno
-        Traits: a text file of samples (FID and IID, or IID alone) and one column per trait.
+        Traits: a text or Parquet file of samples (FID and IID, or IID alone) and one column per
+        trait.
     out
         Prefix of every result file, as in results/height.
     trait
         Traits to analyse, by name, separated by spaces or commas. May be left out where the file
         has only one.
     covar
-        Covariates: a text file laid out as the trait file. An intercept is always added.
+        Covariates: a file laid out as the trait file. An intercept is always added.
     covar_name
-        Covariates to use, by name, separated by spaces or commas. All columns of the file unless
-        given.
+        Covariates to use, by name, separated by spaces or commas; PC1-PC10 or PC{1:10} for several.
+        All columns of the file unless given.
     cat_covar
         Covariates whose values are categories, by name, used with the others. Columns of words are
         categories in any case; each category but the most frequent one gets an effect of its own.
+    covar_formula
+        What to compute of the columns of the covariate file, in place of names, as in
+        "age + age^2 + sex:age + C(site)": a:b is an interaction, a*b is a + b + a:b, age^2 the
+        square of a number, C(site) makes categories of numbers; log, log2, log10, sqrt, exp, abs,
+        scale, center, poly, bs, ns and I(...) may be used. Needs the extra "formula".
     rint
         Replace the trait by normal quantiles of its ranks.
     mode
@@ -241,6 +247,7 @@ class GwasOptions:
     covar: Annotated[str | None, Parameter(group=_FILES, alias="--covarFile")] = None
     covar_name: Annotated[tuple[str, ...], _names("--covarCol", "--covarColList")] = ()
     cat_covar: Annotated[tuple[str, ...], _names("--catCovarList")] = ()
+    covar_formula: Annotated[str | None, Parameter(group=_FILES)] = None
     rint: Annotated[bool, Parameter(group=_FILES, alias="--apply-rint", negative="")] = False
 
     mode: Annotated[Mode, Parameter(group=_MODEL)] = "exact"
@@ -266,9 +273,11 @@ class GwasOptions:
     rank: Annotated[int | None, _number(_MATRIX)] = None
     leaf_size: Annotated[int, _number(_MATRIX)] = 128
 
-    maf: Annotated[float, Parameter(group=_FILTERS)] = 0.0
-    mac: Annotated[float, Parameter(group=_FILTERS)] = 0.0
-    chr: Annotated[str | None, Parameter(group=_FILTERS, alias="--chromosomes")] = None
+    maf: Annotated[float, Parameter(group=_FILTERS, alias="--minMAF")] = 0.0
+    mac: Annotated[float, Parameter(group=_FILTERS, alias="--minMAC")] = 0.0
+    chr: Annotated[str | None, Parameter(group=_FILTERS, alias=("--chromosomes", "--chrList"))] = (
+        None
+    )
     max_missing: Annotated[float, Parameter(group=_FILTERS, alias="--geno")] = 1.0
     hwe: Annotated[float, Parameter(group=_FILTERS)] = 0.0
     keep: Annotated[str | None, Parameter(group=_FILTERS)] = None
@@ -277,7 +286,9 @@ class GwasOptions:
     exclude: Annotated[str | None, Parameter(group=_FILTERS)] = None
 
     memory: Annotated[float | None, Parameter(group=_RUN)] = None
-    threads: Annotated[int | None, _number(_RUN)] = None
+    threads: Annotated[int | None, _number(_RUN, "--thread-num", "--numThreads", "--nThreads")] = (
+        None
+    )
     seed: Annotated[int, _number(_RUN)] = 0
     out_format: Annotated[
         tuple[OutFormat, ...],

@@ -1,5 +1,6 @@
 """The main job: from genotype and trait files to tables, plots, log and document."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,11 +11,14 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from nextlmm.cohort.align import NOT_RELATED, Cohort, align
+from nextlmm.cohort.formula import CovariateFormula, parse_formula
 from nextlmm.cohort.match import match_rows
 from nextlmm.cohort.pedigree import Pedigree
 from nextlmm.cohort.relatives import KinshipList, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
 from nextlmm.genotype.filters import VariantFilter, VariantSelection
+from nextlmm.genotype.held import PackedSource
+from nextlmm.genotype.kinds import kind_of
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.linalg.covariance import FloatArray
@@ -29,6 +33,7 @@ from nextlmm.relatedness.grm_pattern import is_pattern
 from nextlmm.relatedness.grm_set import ChromosomeSums, RelationshipSet, open_relationship_set
 from nextlmm.relatedness.numerator import read_pedigree
 from nextlmm.report.write import publish_document, publish_tables
+from nextlmm.run.advice import reading_advice
 from nextlmm.run.analysis import analyse
 from nextlmm.run.exact.route import allowed_bytes, check_square
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
@@ -76,8 +81,10 @@ class _Inputs:
     """Everything read from files; genotypes are read when asked for."""
 
     source: GenotypeSource
+    advice: tuple[str, ...]
     traits: SampleColumns
     covariates: SampleColumns | None
+    formula: CovariateFormula | None
     keep: SampleColumns | None
     remove: SampleColumns | None
     variant_filter: VariantFilter
@@ -133,7 +140,7 @@ def gwas(
             threads=threads,
             started=started,
         )
-        document |= run_facts(inputs.source, cohorts)
+        document |= run_facts(inputs.source, cohorts) | {"advice": list(inputs.advice)}
         document = _publish(results, document, options, files, watch=watch, threads=threads)
     tables = {name: result.analysis.table for name, result in results.items()}
     return GwasRun(document, tables, files)
@@ -167,17 +174,36 @@ def _publish(
 
 
 def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
+    # Genotypes may take minutes to read: what is quick to refuse is refused before.
+    formula = None if options.covar_formula is None else parse_formula(options.covar_formula)
+    traits = read_sample_table(options.pheno)
+    covariates = read_sample_table(options.covar) if options.covar else None
     variant_filter = tested_filter(options)
+    begin = time.perf_counter()
+    source = open_source(options, listener)
     return _Inputs(
-        source=open_source(options, listener),
-        traits=read_sample_table(options.pheno),
-        covariates=read_sample_table(options.covar) if options.covar else None,
+        source=source,
+        advice=_advice(options, source, time.perf_counter() - begin),
+        traits=traits,
+        covariates=covariates,
+        formula=formula,
         keep=read_sample_list(options.keep) if options.keep else None,
         remove=read_sample_list(options.remove) if options.remove else None,
         variant_filter=variant_filter,
         related=related_choice(options, variant_filter, listener),
         kin=_read_kin(options),
         given=_read_given(options),
+    )
+
+
+def _advice(options: GwasOptions, source: GenotypeSource, seconds: float) -> tuple[str, ...]:
+    path, kind = options.genotypes
+    return reading_advice(
+        path,
+        kind or kind_of(path),
+        seconds,
+        field=options.vcf_field,
+        has_dosages=not isinstance(source, PackedSource),
     )
 
 
@@ -208,6 +234,7 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
         covariates=inputs.covariates,
         covariate_names=_covariates(inputs, "covar_name", options.covar_name) or None,
         categorical=_covariates(inputs, "cat_covar", options.cat_covar),
+        formula=inputs.formula,
         rank_normal_trait=options.rint,
         keep=inputs.keep,
         remove=inputs.remove,
