@@ -22,12 +22,16 @@ _LIST_REASONS = frozenset({"not in the keep list", "in the remove list", NOT_REL
 
 @dataclass(frozen=True, eq=False)
 class TraitResult:
-    """One trait: its samples, its variants, how many entered the matrix, and the results."""
+    """One trait: its samples, its variants, how many entered the matrix, and the results.
+
+    ``portrait`` is what a report shows beyond that; None where there is to be none.
+    """
 
     cohort: Cohort
     selection: VariantSelection
     n_related: int
     analysis: Analysis
+    portrait: dict[str, Any] | None = None
 
 
 def run_facts(source: GenotypeSource, cohorts: Sequence[Cohort]) -> dict[str, Any]:
@@ -95,6 +99,7 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "work": work_facts(analysis.work),
         "files": {kind: str(path) for kind, path in files.traits[cohort.trait].items()},
         "warnings": warnings,
+        "portrait": result.portrait,
     }
     return facts
 
