@@ -10,11 +10,12 @@ from cyclopts import App, CycloptsError
 
 from nextlmm.cli.commands.example import example
 from nextlmm.cli.commands.gwas import gwas
+from nextlmm.cli.commands.report import report
 from nextlmm.cli.commands.shared import DEBUG_FLAG, PROGRAM_BEGIN
 from nextlmm.cli.sentences import failure_sentence, unknown_option, usage_sentence
 from nextlmm.errors import NextlmmError, UsageError
 
-_COMMANDS = ("gwas", "example")
+_COMMANDS = ("gwas", "report", "example")
 _USAGE, _BROKEN_PIPE = 2, 141
 
 
@@ -68,6 +69,7 @@ def build_app() -> App:
             "--covar covariates.txt --out results/height"
         ),
     )
+    app.command(report, help_epilogue="Example: nextlmm report results/height.json")
     app.command(example)
     return app
 
