@@ -235,14 +235,15 @@ def _regions(at: int, facts: Mapping[str, Any]) -> list[Markup]:
     return found
 
 
-def _waterfall(facts: Mapping[str, Any], document: Mapping[str, Any]) -> list[Markup]:
-    return [
-        card("Samples", _steps(sample_steps(document, facts))),
-        card("Variants", _steps(variant_steps(document, facts))),
-    ]
+def _waterfall(facts: Mapping[str, Any], document: Mapping[str, Any]) -> Markup:
+    return card(
+        "From the files to the tests",
+        _steps("samples", sample_steps(document, facts)),
+        _steps("variants", variant_steps(document, facts)),
+    )
 
 
-def _steps(steps: Sequence[Step]) -> Markup:
+def _steps(what: str, steps: Sequence[Step]) -> Markup:
     largest = max((step.number for step in steps), default=0) or 1
     rows = [
         [
@@ -252,7 +253,7 @@ def _steps(steps: Sequence[Step]) -> Markup:
         ]
         for step in steps
     ]
-    return table(["step", "number", ""], rows, numbers=(1,))
+    return table([what, "number", ""], rows, numbers=(1,))
 
 
 def _distributions(portrait: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Markup]:
@@ -317,7 +318,7 @@ def _structure_note(structure: Mapping[str, Any], facts: Mapping[str, Any]) -> s
     text = (
         "Samples stand in the order in which relatives and populations are neighbours, the same "
         f"down and across; {structure['n']:,} samples in {len(structure['cells']):,} stretches, "
-        "each cell the mean relationship of two stretches, an individual's with itself left out."
+        "each cell the mean relationship between two of them, a sample with itself left out."
     )
     if any(rank is not None for *_, rank in structure["blocks"]):
         what = "compressed matrix" if facts["mode"] == "hodlr" else "preconditioner"
@@ -343,7 +344,7 @@ def _certificate(facts: Mapping[str, Any]) -> Markup:
             str(level["level"]),
             f"{level['nodes']:,}",
             f"{level['rows_max']:,}",
-            "leaf" if level["rank_max"] is None else f"{level['rank_min']} to {level['rank_max']}",
+            _ranks(level["rank_min"], level["rank_max"]),
         ]
         for level in levels
     ]
@@ -354,6 +355,12 @@ def _certificate(facts: Mapping[str, Any]) -> Markup:
         table(["level", "blocks", "samples", "rank"], rows, numbers=(0, 1, 2, 3)) if rows else None,
         wide=True,
     )
+
+
+def _ranks(low: int | None, high: int | None) -> str:
+    if high is None:
+        return "leaf"
+    return str(high) if low == high else f"{low} to {high}"
 
 
 def warning_items(document: Mapping[str, Any]) -> list[Markup]:

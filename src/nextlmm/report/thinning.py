@@ -1,5 +1,7 @@
 """Which variants a page shows of ten million, so that the picture stays the same."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,7 @@ IndexArray = NDArray[np.intp]
 
 _ALL_FROM = 3.0  # -log10 p from which on every variant is kept, if there is room for all
 _STRONG_SHARE = 0.3  # of the places, for the strongest
+_GOLDEN = 0.5 * (math.sqrt(5.0) - 1.0)
 _SHAPE = 9.0  # columns for a row of the net over the others, which fill a wide and low strip
 
 
@@ -15,7 +18,7 @@ def worth_showing(x: FloatArray, strength: FloatArray, places: int) -> IndexArra
     """Rows, ascending, of at most ``places`` variants that look like all of them.
 
     The strongest are all kept, down to p = 0.001 or to three tenths of the places; over the others
-    a net is laid, and the first variant in each of its meshes is kept.
+    a net is laid, and a variant from anywhere in each of its meshes is kept.
 
     Parameters
     ----------
@@ -36,6 +39,15 @@ def worth_showing(x: FloatArray, strength: FloatArray, places: int) -> IndexArra
     below = np.flatnonzero(strength <= cut)
     mesh = np.minimum((x[below] * columns).astype(np.intp), columns - 1) * rows
     mesh += np.minimum((strength[below] / cut * rows).astype(np.intp), rows - 1)
-    first = np.full(columns * rows, -1, dtype=np.intp)
-    first[mesh[::-1]] = below[::-1]  # of several written to one place, the last one stays
-    return np.sort(np.concatenate([above, first[first >= 0]]))
+    kept = np.full(columns * rows, -1, dtype=np.intp)
+    mixed = _mixed(len(below))
+    kept[mesh[mixed]] = below[mixed]  # of several written to one place, the last one stays
+    return np.sort(np.concatenate([above, kept[kept >= 0]]))
+
+
+def _mixed(n: int) -> IndexArray:
+    """0 to n - 1 in an order in which neighbours are far apart, without a random number."""
+    step = max(1, round(_GOLDEN * n))
+    while math.gcd(step, n) > 1:
+        step += 1
+    return np.arange(n) * step % max(n, 1)

@@ -18,7 +18,7 @@ from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.scan import Scan, scan_variants
 from nextlmm.run.solver import CompressedSolver, ExactSolver, Fitted, Solver
-from nextlmm.run.structure import Structure, blocks_of_factor
+from nextlmm.run.structure import Structure, blocks_of_factor, blocks_of_tree
 from nextlmm.run.timing import Stopwatch
 
 
@@ -65,7 +65,8 @@ def _structure(whole: Fitted, tree: ClusterTree) -> Structure:
     """The order of a compressed matrix and the blocks that it ended with."""
     covariance = whole.covariance
     assert isinstance(covariance, HodlrCovariance), "the mode compresses"  # noqa: S101
-    return Structure(tree.permutation, blocks_of_factor(covariance.built))
+    blocks = blocks_of_factor(covariance.built) or blocks_of_tree(tree.root)
+    return Structure(tree.permutation, blocks)
 
 
 def _held_bytes(model: Model) -> float:
