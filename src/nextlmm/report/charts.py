@@ -113,9 +113,12 @@ def _profile_picture(
     if facts.get("h2_interval") is not None:
         low, high = (min(max(end, span[0]), span[1]) for end in facts["h2_interval"])
         parts.append(_rectangle(x(low), _TOP, x(high) - x(low), _BOTTOM - _TOP, "band"))
+    deep_enough = curve[1] >= -_DEEPEST
     line = "".join(
-        f"{'M' if at == 0 else 'L'}{x(h2):.1f} {y(max(drop, -_DEEPEST)):.1f}"
-        for at, (h2, drop) in enumerate(zip(*curve, strict=True))
+        f"{'M' if at == 0 else 'L'}{x(h2):.1f} {y(drop):.1f}"
+        for at, (h2, drop) in enumerate(
+            zip(curve[0][deep_enough], curve[1][deep_enough], strict=True)
+        )
     )
     dots = "".join(
         f"M{x(h2):.1f} {y(drop):.1f}h0"
