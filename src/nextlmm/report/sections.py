@@ -33,7 +33,7 @@ def trait_section(
         "section",
         element("h2", name, id=f"trait-{at}"),
         _key_figures(facts),
-        _scatter(at, payload),
+        _scatter(at, facts, payload),
         _heritability(facts, portrait),
         _waterfall(facts, document),
         _leads(at, facts, portrait),
@@ -101,7 +101,7 @@ def _small(note: str | None) -> Markup | None:
     return None if note is None else element("dd", note, class_="note")
 
 
-def _scatter(at: int, payload: Mapping[str, Any] | None) -> list[Markup]:
+def _scatter(at: int, facts: Mapping[str, Any], payload: Mapping[str, Any] | None) -> list[Markup]:
     """The Manhattan and the QQ plot, with inflation by allele frequency."""
     if payload is None:
         return [card("Manhattan plot", element("p", "No variant could be tested."), wide=True)]
@@ -113,8 +113,14 @@ def _scatter(at: int, payload: Mapping[str, Any] | None) -> list[Markup]:
         "spot of the picture among the others."
     )
     curves = payload["qq"]["curves"]
+    whole = facts["lambda_gc"]
     rows = [
-        [curve["name"], f"{curve['n']:,}", curve["lambda"]] for curve in curves if curve["lambda"]
+        [
+            curve["name"],
+            f"{curve['n']:,}",
+            curve["lambda"] or ("" if whole is None else real(whole, 4)),
+        ]
+        for curve in curves
     ]
     return [
         card(
@@ -194,7 +200,8 @@ def _lead_note(hits: Sequence[Any], portrait: Mapping[str, Any] | None) -> str:
     cut = f" Only the {len(hits):,} strongest were looked for." if not limits["is_complete"] else ""
     return (
         f"{shown}Within a locus, a variant leads if its r2 with every stronger lead is below "
-        f"{limits['r2']:g} in the analysed samples; a clump is what it takes along.{cut} {starred}"
+        f"{limits['r2']:g} in the analysed samples; a clump is what it takes along.{cut} {starred} "
+        "The strongest loci are drawn below."
     )
 
 
