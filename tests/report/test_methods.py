@@ -1,10 +1,11 @@
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nextlmm.report.explain import explain_certificate
-from nextlmm.report.methods import bibtex, methods_paragraph, references
+from nextlmm.report.methods import NEAR_EXACT, bibtex, methods_paragraph, references
 from nextlmm.report.summary import EXACT, PRODUCTS
 from nextlmm.report.waterfall import sample_steps, variant_steps
 
@@ -110,3 +111,12 @@ def test_steps__lead_from_all_to_those_left(document: dict[str, Any]) -> None:
             else:
                 left -= step.number
     assert [step.number for step in sample_steps(document, facts)] == [530, 11, 519, 6, 513]
+
+
+def test_bibtex__has_the_paper_that_the_citation_file_has() -> None:
+    text = (Path(__file__).parents[2] / "CITATION.cff").read_text(encoding="utf-8")
+    entry = NEAR_EXACT.bibtex()
+    for field in ("title", "url"):
+        assert f"{field}: {NEAR_EXACT.fields[field]}" in text
+    families = re.findall(r"family-names: (\w+)\n\s+given-names: (\w+)", text)
+    assert " and ".join(", ".join(name) for name in families) in entry

@@ -312,12 +312,12 @@ def _structure(at: int, portrait: Mapping[str, Any], facts: Mapping[str, Any]) -
 
 def _component_note(structure: Mapping[str, Any]) -> str:
     shown, n = len(structure["components"][0]), structure["n"]
-    which = "each sample" if shown == n else f"{shown:,} of {n:,} samples, evenly in their order,"
-    values = ", ".join(f"{100 * share:.1f} %" for share in structure["shares"])
+    which = "all samples" if shown == n else f"{shown:,} of the {n:,} samples, evenly chosen,"
+    values = ", ".join(f"{100 * share:.1f}\N{NO-BREAK SPACE}%" for share in structure["shares"])
     return (
-        f"A dot is {which} in the first two components of the relationship matrix, coloured by its "
-        f"place in the picture of relationships. The components hold {values} of the variance of "
-        "the genotypes."
+        f"Dots are {which} in the first two components of the relationship matrix, coloured by "
+        "their places in the picture of relationships. The first components hold "
+        f"{values} of the variance of the genotypes."
     )
 
 
