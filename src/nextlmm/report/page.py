@@ -226,10 +226,7 @@ def _provenance(document: Mapping[str, Any]) -> list[Markup]:
         ),
     ]
     versions = [*document["versions"].items()]
-    inputs = [
-        [role, entry["path"], f"{entry['bytes']:,}", element("code", entry["sha256"])]
-        for role, entry in document["inputs"].items()
-    ]
+    inputs = [_input(role, entry) for role, entry in document["inputs"].items()]
     options = [[name, _option(value)] for name, value in document["options"].items()]
     return [
         card("Command", _copied("command", "pre", document["command"]), wide=True),
@@ -250,13 +247,19 @@ def _provenance(document: Mapping[str, Any]) -> list[Markup]:
     ]
 
 
+def _input(role: str, entry: Mapping[str, Any]) -> list[Child]:
+    digest = element("code", entry["sha256"])
+    return [role, element("code", entry["path"]), f"{entry['bytes']:,}", digest]
+
+
 def _files(document: Mapping[str, Any]) -> Markup:
     rows: list[list[Child]] = [
-        [shortened(name, 40), kind, path]
+        [shortened(name, 40), kind, element("code", path)]
         for name, facts in document["traits"].items()
         for kind, path in (facts.get("files") or {}).items()
     ]
-    rows += [["", kind, path] for kind, path in (document.get("files") or {}).items()]
+    own = (document.get("files") or {}).items()
+    rows += [["", kind, element("code", path)] for kind, path in own]
     return card("Files", table(["trait", "kind", "file"], rows), wide=True)
 
 
