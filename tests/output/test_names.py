@@ -55,3 +55,23 @@ def test_run_files__letters_that_the_locale_cannot_write(monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "fsencode", lambda text: text.encode("ascii"))
     paths = run_files("run", ["größe"], plots=False).traits["größe"]
     assert paths["table"] == Path("run.gr__e.tsv.gz")
+
+
+def test_run_files__report_and_leads() -> None:
+    files = run_files("out/run", ["height"], report=True, plots=False)
+    assert files.report == Path("out/run.html")
+    assert files.traits["height"]["leads"] == Path("out/run.height.leads.tsv")
+    assert files.report in files.paths()
+
+
+def test_run_files__plots_in_several_formats() -> None:
+    files = run_files("run", ["a"], plot_formats=("pdf", "png", "svg")).traits["a"]
+    assert files == {
+        "table": Path("run.a.tsv.gz"),
+        "manhattan_pdf": Path("run.a.manhattan.pdf"),
+        "manhattan": Path("run.a.manhattan.png"),
+        "manhattan_svg": Path("run.a.manhattan.svg"),
+        "qq_pdf": Path("run.a.qq.pdf"),
+        "qq": Path("run.a.qq.png"),
+        "qq_svg": Path("run.a.qq.svg"),
+    }

@@ -1,5 +1,6 @@
 import io
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 import numpy as np
 import polars as pl
@@ -7,7 +8,7 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from nextlmm.report.figures import manhattan, qq, write_png
+from nextlmm.report.figures import manhattan, qq, write_figure, write_png
 
 TableFactory = Callable[..., pl.DataFrame]
 
@@ -165,3 +166,32 @@ def test_qq__a_uniform_sample_stays_in_the_band() -> None:
     for value in x[:: len(x) // 50]:
         heights = np.sort(band[np.isclose(band[:, 0], value), 1])
         assert heights[0] < value < heights[-1]
+
+
+@pytest.mark.parametrize("suffix", [".pdf", ".svg"])
+def test_write_figure__same_table_same_bytes(make_table: TableFactory, suffix: str) -> None:
+    def drawn() -> bytes:
+        handle = io.BytesIO()
+        write_figure(manhattan(make_table(), title="a & <b>"), suffix, handle)
+        return handle.getvalue()
+
+    content = drawn()
+    assert drawn() == content
+    assert content.startswith(b"%PDF" if suffix == ".pdf" else b"<?xml")
+    assert b"CreationDate" not in content
+
+
+def test_write_figure__svg_keeps_text_and_paints_points(make_table: TableFactory) -> None:
+    handle = io.BytesIO()
+    write_figure(manhattan(make_table(20_000), title="a & <b>"), ".svg", handle)
+    root = ElementTree.fromstring(handle.getvalue())
+    texts = [node.text for node in root.iter() if node.tag.endswith("}text")]
+    assert "a & <b>" in texts
+    assert any(node.tag.endswith("}image") for node in root.iter())
+    assert len(handle.getvalue()) < 1e6
+
+
+def test_write_figure__png_does_not_depend_on_the_other_formats(make_table: TableFactory) -> None:
+    figure = manhattan(make_table())
+    write_figure(figure, ".pdf", io.BytesIO())
+    assert png(figure) == png(manhattan(make_table()))

@@ -70,6 +70,7 @@ def write_cohort(folder, cohort, order=None, *, missing_traits=()):
         "covar": str(folder / "covariates.txt"),
         "out": str(folder / "result"),
         "plots": False,
+        "report": False,
     }
 
 

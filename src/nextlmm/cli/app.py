@@ -11,11 +11,12 @@ from cyclopts import App, CycloptsError
 from nextlmm.cli.commands.example import example
 from nextlmm.cli.commands.grm import grm
 from nextlmm.cli.commands.gwas import gwas
+from nextlmm.cli.commands.report import report
 from nextlmm.cli.commands.shared import DEBUG_FLAG, PROGRAM_BEGIN
 from nextlmm.cli.sentences import failure_sentence, unknown_option, usage_sentence
 from nextlmm.errors import NextlmmError, UsageError
 
-_COMMANDS = ("gwas", "grm", "example")
+_COMMANDS = ("gwas", "grm", "report", "example")
 _USAGE, _BROKEN_PIPE = 2, 141
 
 
@@ -76,6 +77,7 @@ def build_app() -> App:
             "--out results/cohort"
         ),
     )
+    app.command(report, help_epilogue="Example: nextlmm report results/height.json")
     app.command(example)
     return app
 

@@ -1,7 +1,9 @@
-"""Names of the formats that results can be written in; light, for the options."""
+"""Names of the formats that results and plots can be written in; light, for the options."""
 
 from typing import Literal
 
 OutFormat = Literal[
     "regenie", "plink2", "gemma", "fastgwa", "saige", "cojo", "ldsc", "pheweb", "parquet"
 ]
+
+PlotFormat = Literal["png", "pdf", "svg"]

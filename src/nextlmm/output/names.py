@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nextlmm.errors import OutputError, UsageError
 from nextlmm.output.export import EXPORTS
-from nextlmm.output.formats import OutFormat
+from nextlmm.output.formats import OutFormat, PlotFormat
 
 
 @dataclass(frozen=True)
@@ -21,20 +21,25 @@ class RunFiles:
         OUT.json, everything but the tables.
     log
         OUT.log, the summary as plain text.
+    report
+        OUT.html, all of it for a browser; None where there is to be none.
     traits
         For each trait ``table`` (OUT.TRAIT.tsv.gz), its ``index`` (OUT.TRAIT.tsv.gz.tbi) if it can
-        have one, the table in other formats by their names and,
-        where plots are drawn, ``manhattan`` and ``qq`` (OUT.TRAIT.manhattan.png, OUT.TRAIT.qq.png).
+        have one, the table in other formats by their names, the ``leads`` (OUT.TRAIT.leads.tsv)
+        where they are looked for, and where plots are drawn ``manhattan`` and ``qq``
+        (OUT.TRAIT.manhattan.png, OUT.TRAIT.qq.png) or one of each for every format.
     """
 
     document: Path
     log: Path
     traits: Mapping[str, Mapping[str, Path]]
+    report: Path | None = None
 
     def paths(self) -> list[Path]:
         """Every path, the document last: where it is, everything else is."""
         per_trait = [path for kinds in self.traits.values() for path in kinds.values()]
-        return [*per_trait, self.log, self.document]
+        report = [] if self.report is None else [self.report]
+        return [*per_trait, *report, self.log, self.document]
 
 
 def run_files(
@@ -44,9 +49,13 @@ def run_files(
     formats: Iterable[OutFormat] = (),
     index: bool = False,
     plots: bool = True,
+    plot_formats: Iterable[PlotFormat] = ("png",),
+    report: bool = False,
     inputs: Iterable[str] = (),
 ) -> RunFiles:
     """Name the files of a run with prefix ``out``.
+
+    Lead variants are looked for where there is to be a report.
 
     Characters of a trait's name that a file name cannot hold, on every system or under the locale
     of this process, become underscores.
@@ -65,8 +74,10 @@ def run_files(
         )
     suffixes = {"table": "tsv.gz"} | ({"index": "tsv.gz.tbi"} if index else {})
     suffixes |= {name: EXPORTS[name].suffix for name in formats}
+    if report:
+        suffixes["leads"] = "leads.tsv"
     if plots:
-        suffixes |= {"manhattan": "manhattan.png", "qq": "qq.png"}
+        suffixes |= _plot_suffixes(tuple(plot_formats))
     stems = _stems(traits)
     files = RunFiles(
         Path(f"{out}.json"),
@@ -75,9 +86,19 @@ def run_files(
             trait: {kind: Path(f"{out}.{stem}.{suffix}") for kind, suffix in suffixes.items()}
             for trait, stem in stems.items()
         },
+        Path(f"{out}.html") if report else None,
     )
     refuse_inputs(files.paths(), inputs)
     return files
+
+
+def _plot_suffixes(formats: Sequence[PlotFormat]) -> dict[str, str]:
+    """The ends of the names of the plots by kind, which says the format where it is not PNG."""
+    return {
+        plot if kind == "png" else f"{plot}_{kind}": f"{plot}.{kind}"
+        for plot in ("manhattan", "qq")
+        for kind in formats
+    }
 
 
 def _stems(traits: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ The first eight are the mandatory columns of GWAS-SSF 1.0 in its order, so that 
 format finds what it needs; the names are the same in the program, in the file and in Python.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,28 @@ BOUND_COLUMNS = (
     ),
 )
 """Further columns of a table with a certificate for every variant."""
+
+
+LEAD_COLUMNS = (
+    *(column for column in RESULT_COLUMNS if column.name not in ("status", "h2", "statistic")),
+    Column("locus", pl.Int64(), "number of the locus, the one with the strongest lead first"),
+    Column("genome_wide_significant", pl.Boolean(), "whether it passes the genome-wide threshold"),
+    Column(
+        "clump_variants",
+        pl.Int64(),
+        "variants that pass the suggestive threshold and have an r2 of 0.1 or more with this lead "
+        "and with no stronger one, itself included",
+    ),
+    Column("clump_start", pl.Int64(), "first position of these"),
+    Column("clump_end", pl.Int64(), "last position of these"),
+)
+"""The columns of a table of independent lead variants."""
+
+
+def lead_table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """A table of lead variants from its rows, each with the columns of `LEAD_COLUMNS`."""
+    schema = {column.name: column.dtype for column in LEAD_COLUMNS}
+    return pl.DataFrame([dict(row) for row in rows], schema=schema, orient="row")
 
 
 def result_table(columns: Mapping[str, Iterable[Any]]) -> pl.DataFrame:

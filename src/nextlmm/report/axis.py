@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FloatArray = NDArray[np.float64]
 
@@ -57,11 +59,14 @@ def strength_axis(largest: float, threshold: float) -> StrengthAxis:
     return StrengthAxis(top, knee=5.0 * math.ceil(_KNEE * threshold / 5.0))
 
 
-def apply_axis(axes: Axes, axis: StrengthAxis, colour: str) -> None:
+def apply_axis(axes: "Axes", axis: StrengthAxis, colour: str) -> None:
     """Give the vertical axis its scale and ticks, and say where the scale changes."""
     axes.set_ylim(0, axis.top)
     if axis.knee is None:
         return
+    # Only figures need the plotting library; the axis itself is needed without it.
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
     axes.set_yscale("function", functions=(axis.fraction, axis.value))
     axes.set_ylim(0, axis.top)
     below = MaxNLocator(4, integer=True).tick_values(0, axis.knee)

@@ -5,21 +5,22 @@ drawn once. The same table gives the same PNG bytes.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
 from nextlmm.output.png import write_png_image
 from nextlmm.report.axis import StrengthAxis, apply_axis, strength_axis
+from nextlmm.report.genome import Genome, lay_out
 from nextlmm.report.labels import Label, place_labels
-from nextlmm.report.loci import chromosome_order, find_loci
+from nextlmm.report.loci import find_loci
+from nextlmm.report.quantiles import quantiles
 from nextlmm.report.thresholds import describe_threshold, genome_wide_threshold
 
 FloatArray = NDArray[np.float64]
@@ -38,17 +39,6 @@ _STRENGTH = "\N{MINUS SIGN}log₁₀ p"
 _MAX_LABELS = 12
 _LABEL_POINTS = 7.5
 _X_LIMITS = (-0.005, 1.005)  # of the genome, whose length is 1
-
-
-@dataclass(frozen=True, eq=False)
-class _Genome:
-    """Where each variant lies on the horizontal axis, in units of the genome's length."""
-
-    x: FloatArray
-    group: NDArray[np.intp]
-    names: list[str]
-    starts: FloatArray
-    widths: FloatArray
 
 
 def manhattan(frame: pl.DataFrame, *, title: str = "") -> Figure:
@@ -71,7 +61,7 @@ def manhattan(frame: pl.DataFrame, *, title: str = "") -> Figure:
     tested = frame.filter(pl.col("neg_log_10_p_value").is_not_null())
     if tested.is_empty():
         return _empty(figure, axes)
-    genome = _lay_out(tested)
+    genome = lay_out(tested)
     y = tested["neg_log_10_p_value"].to_numpy()
     threshold = genome_wide_threshold(tested.height)
     line = -math.log10(threshold)
@@ -123,19 +113,18 @@ def qq(
     figure = Figure(figsize=_QQ_INCHES, dpi=_DPI)
     axes = figure.subplots(gridspec_kw=_QQ_MARGINS)
     _dress(axes, title)
-    observed = np.sort(frame["neg_log_10_p_value"].drop_nulls().to_numpy())[::-1]
-    m = len(observed)
+    strength = frame["neg_log_10_p_value"].drop_nulls().to_numpy()
+    m = len(strength)
     if m == 0:
         return _empty(figure, axes)
-    rank = _ranks_worth_drawing(m)
-    expected = -np.log10((rank - 0.5) / m)
-    lower, upper = (-np.log10(betaincinv(rank, m + 1 - rank, q)) for q in (0.975, 0.025))
+    curve = quantiles(strength)
+    expected, observed = curve.expected, curve.observed
     limit = 1.04 * float(expected[0])
-    axes.fill_between(expected, lower, upper, color="#d9d9d9", linewidth=0, zorder=0)
+    axes.fill_between(expected, curve.lower, curve.upper, color="#d9d9d9", linewidth=0, zorder=0)
     axes.plot([0, limit], [0, limit], color=_GREY, linewidth=0.8, zorder=1)
     axes.plot(
         expected,
-        observed[rank - 1],
+        observed,
         linestyle="none",
         marker="o",
         markersize=2.4,
@@ -145,7 +134,7 @@ def qq(
     )
     axes.set_xlim(0, limit)
     line = -math.log10(genome_wide_threshold(m))
-    apply_axis(axes, strength_axis(max(float(observed[0]), float(upper.max())), line), _GREY)
+    apply_axis(axes, strength_axis(max(float(observed[0]), float(curve.upper.max())), line), _GREY)
     axes.set_xlabel(f"expected {_STRENGTH}")
     axes.set_ylabel(f"observed {_STRENGTH}")
     facts = [f"{m:,} variants"]
@@ -163,6 +152,22 @@ def qq(
         linespacing=1.5,
     )
     return figure
+
+
+def write_figure(figure: Figure, suffix: str, handle: BinaryIO) -> None:
+    """Write ``figure`` as .png, .pdf or .svg; equal figures give equal bytes.
+
+    In the last two, points are an image of 300 pixels to the inch, since a drawing of each would
+    make a file that no program opens with ease; all else can be edited.
+    """
+    if suffix == ".png":
+        write_png(figure, handle)
+        return
+    date = "CreationDate" if suffix == ".pdf" else "Date"
+    for line in figure.axes[0].lines:
+        line.set_rasterized(line.get_marker() not in ("", "None", None))
+    with rc_context({"svg.hashsalt": "nextlmm", "svg.fonttype": "none", "pdf.fonttype": 42}):
+        figure.savefig(handle, format=suffix[1:], dpi=300, metadata={date: None})
 
 
 def write_png(figure: Figure, handle: BinaryIO) -> None:
@@ -186,42 +191,7 @@ def _empty(figure: Figure, axes: Axes) -> Figure:
     return figure
 
 
-def _lay_out(frame: pl.DataFrame) -> _Genome:
-    """Put the chromosomes side by side, each as wide as its last position, with small gaps."""
-    chromosome = frame["chromosome"].to_numpy()
-    names = chromosome_order(chromosome)
-    rank = {name: index for index, name in enumerate(names)}
-    code = frame["chromosome"].cast(pl.Categorical).to_physical().to_numpy()
-    by_code = np.zeros(int(code.max()) + 1, dtype=np.intp)
-    first = np.unique(code, return_index=True)
-    by_code[first[0]] = [rank[name] for name in chromosome[first[1]]]
-    group = by_code[code]
-    position = frame["base_pair_location"].to_numpy().astype(np.float64)
-    widths = np.zeros(len(names))
-    np.maximum.at(widths, group, position)
-    counts = np.bincount(group, minlength=len(names))
-    unplaced = widths <= 1  # positions are not known: spread the variants in their order
-    if unplaced.any():
-        position = np.where(unplaced[group], _order_within(group, len(names)), position)
-        widths = np.where(unplaced, counts, widths)
-    gap = 0.25 * widths.sum() / max(len(names), 25) / 10 + 0.002 * widths.sum() / len(names)
-    starts = np.concatenate([[0.0], np.cumsum(widths + gap)[:-1]])
-    length = starts[-1] + widths[-1]
-    x = (starts[group] + position) / length
-    return _Genome(x, group, names, starts / length, widths / length)
-
-
-def _order_within(group: NDArray[np.intp], n_groups: int) -> FloatArray:
-    """1, 2, 3, ... within each group, in the order of appearance."""
-    order = np.argsort(group, kind="stable")
-    counts = np.bincount(group, minlength=n_groups)
-    first = np.repeat(np.cumsum(counts) - counts, counts)
-    within = np.empty(len(group))
-    within[order] = np.arange(len(group)) - first + 1
-    return within
-
-
-def _draw_points(axes: Axes, genome: _Genome, y: FloatArray, axis: StrengthAxis) -> None:
+def _draw_points(axes: Axes, genome: Genome, y: FloatArray, axis: StrengthAxis) -> None:
     keep = _one_per_pixel(genome.x, axis.fraction(y), _MANHATTAN_INCHES)
     for parity, colour in enumerate((_DARK, _LIGHT)):
         chosen = keep[genome.group[keep] % 2 == parity]
@@ -247,13 +217,6 @@ def _one_per_pixel(x: FloatArray, y: FloatArray, inches: tuple[float, float]) ->
     return np.sort(occupant[occupant >= 0])
 
 
-def _ranks_worth_drawing(m: int) -> NDArray[np.intp]:
-    """All of the 2,000 smallest p-values and 2,000 ranks spread evenly on the axis."""
-    spread = np.geomspace(1, m, 2000)
-    ranks = np.concatenate([np.arange(1, min(m, 2000) + 1), np.rint(spread)])
-    return np.unique(ranks.astype(np.intp))
-
-
 def _axes_points(inches: tuple[float, float], margins: dict[str, float]) -> tuple[float, float]:
     """Width and height of the axes in typographic points."""
     width, height = inches
@@ -268,7 +231,7 @@ def _on_paper(x: FloatArray, width: float) -> FloatArray:
     return (x - _X_LIMITS[0]) / (_X_LIMITS[1] - _X_LIMITS[0]) * width
 
 
-def _name_chromosomes(axes: Axes, genome: _Genome) -> set[str]:
+def _name_chromosomes(axes: Axes, genome: Genome) -> set[str]:
     """Write the names that have room below their chromosome, the longest first; return them."""
     axis_points, _ = _axes_points(_MANHATTAN_INCHES, _MANHATTAN_MARGINS)
     centres = _on_paper(genome.starts + genome.widths / 2, axis_points)
@@ -295,7 +258,7 @@ def _name_chromosomes(axes: Axes, genome: _Genome) -> set[str]:
 
 
 def _mark_leads(
-    axes: Axes, genome: _Genome, leads: pl.DataFrame, axis: StrengthAxis, named: set[str]
+    axes: Axes, genome: Genome, leads: pl.DataFrame, axis: StrengthAxis, named: set[str]
 ) -> None:
     """Mark the lead variants and write their names above them."""
     x = genome.x[leads["row"].to_numpy()]

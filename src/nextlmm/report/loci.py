@@ -40,20 +40,28 @@ def find_loci(frame: pl.DataFrame, p_value: float) -> pl.DataFrame:
         ``locus_variants`` (how many pass) added.
     """
     passing = frame.filter(pl.col("neg_log_10_p_value") >= -math.log10(p_value))
-    ordered = passing.sort("chromosome", "base_pair_location", maintain_order=True)
-    position = ordered["base_pair_location"].to_numpy()
-    chromosome = ordered["chromosome"].to_numpy()
-    starts = np.ones(ordered.height, dtype=bool)
-    starts[1:] = (np.diff(position) > LOCUS_GAP_BP) | (chromosome[1:] != chromosome[:-1])
-    located = ordered.with_columns(locus=pl.Series(np.cumsum(starts)))
+    located = passing.with_columns(locus=pl.Series(locus_labels(passing)))
     extent = located.group_by("locus").agg(
         locus_start=pl.col("base_pair_location").min(),
         locus_end=pl.col("base_pair_location").max(),
         locus_variants=pl.len(),
     )
-    strongest_first = located.sort("neg_log_10_p_value", descending=True, maintain_order=True)
+    ordered = located.sort("locus", "base_pair_location", maintain_order=True)
+    strongest_first = ordered.sort("neg_log_10_p_value", descending=True, maintain_order=True)
     leads = strongest_first.unique("locus", keep="first", maintain_order=True)
     return leads.join(extent, on="locus", how="left", maintain_order="left").drop("locus")
+
+
+def locus_labels(passing: pl.DataFrame) -> NDArray[np.intp]:
+    """The number of the locus, (k,), of each of the variants that pass; see `find_loci`."""
+    chromosome = passing["chromosome"].rank("dense").to_numpy()
+    position = passing["base_pair_location"].to_numpy()
+    order = np.lexsort((position, chromosome))
+    starts = np.ones(len(order), dtype=bool)
+    starts[1:] = (np.diff(position[order]) > LOCUS_GAP_BP) | (np.diff(chromosome[order]) != 0)
+    labels = np.empty(len(order), dtype=np.intp)
+    labels[order] = np.cumsum(starts)
+    return labels
 
 
 def top_hits(frame: pl.DataFrame, *, count: int = 10) -> list[dict[str, Any]]:

@@ -82,13 +82,13 @@ def _trait(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> 
     return [
         Paragraph("", (f"Trait {name}",), "title"),
         *warnings,
-        Paragraph("model", _wrap(*_model(name, trait, document))),
+        Paragraph("model", _wrap(*model_lines(name, trait, document))),
         Paragraph("samples", _wrap(*_samples(trait, document))),
         Paragraph("variants", _wrap(*_variants(trait, document))),
         Paragraph("h2", _heritability(trait)),
         Paragraph("lambda", _wrap(_inflation(trait))),
         *_loci(trait),
-        Paragraph("certificate", _wrap(*_certificate(trait["certificate"], trait["budget"]))),
+        Paragraph("certificate", _wrap(*certificate_lines(trait["certificate"], trait["budget"]))),
     ]
 
 
@@ -100,7 +100,8 @@ def _wrap(*sentences: str) -> tuple[str, ...]:
     )
 
 
-def _model(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
+def model_lines(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
+    """The model of a trait: what is fixed, what is random, and how variants are tested."""
     fixed = " + ".join(["1", *covariate_terms(trait), "variant"])
     name = f"rank_normal({name})" if trait.get("rank_normal") else name
     source = _matrix_source(trait, document["options"])
@@ -272,7 +273,9 @@ def _hit_cells(hit: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _certificate(certificate: Mapping[str, Any], budget: Mapping[str, Any] | None) -> list[str]:
+def certificate_lines(
+    certificate: Mapping[str, Any], budget: Mapping[str, Any] | None
+) -> list[str]:
     """What the approximation cost, in words; every figure is one that the run measured."""
     if certificate["kl_how"] == EXACT:
         return ["exact matrix: nothing was approximated", *_plan(certificate)]

@@ -13,9 +13,11 @@ from nextlmm.output.export import EXPORTS, MISSING, Export
 from nextlmm.output.log import write_log
 from nextlmm.output.names import RunFiles
 from nextlmm.output.publication import Publication
+from nextlmm.output.schema import lead_table
 from nextlmm.output.tabix import Layout, tabix_index
 from nextlmm.output.table import write_plain_table, write_table
 from nextlmm.report.details import provenance
+from nextlmm.report.page import Payloads, write_page
 from nextlmm.report.stages import stage_table
 from nextlmm.report.summary import plain_lines, summarise
 
@@ -57,6 +59,9 @@ def publish_tables(
                 if name in paths:
                     writer = partial(_write_export, export, frame, threads=threads)
                     publication.write(paths[name], writer)
+            if "leads" in paths:
+                leads = lead_table(traits[trait]["portrait"]["leads"])
+                publication.write(paths["leads"], partial(write_plain_table, leads))
             drawn.result()
 
 
@@ -88,9 +93,12 @@ def _write_export(export: Export, frame: pl.DataFrame, handle: BinaryIO, *, thre
 
 
 def publish_document(
-    publication: Publication, document: Mapping[str, Any], files: RunFiles
+    publication: Publication,
+    document: Mapping[str, Any],
+    files: RunFiles,
+    payloads: Payloads | None = None,
 ) -> None:
-    """Write the log and the result document of a run.
+    """Write the log and the result document of a run, and its page if it has ``payloads``.
 
     Raises
     ------
@@ -99,6 +107,8 @@ def publish_document(
     """
     lines = plain_lines([*summarise(document), *stage_table(document), *provenance(document)])
     publication.write(files.log, partial(write_log, lines))
+    if files.report is not None and payloads is not None:
+        publication.write(files.report, partial(write_page, document, payloads))
     publication.write(files.document, partial(write_document, document))
 
 
@@ -109,12 +119,16 @@ def _draw(
     frame: pl.DataFrame,
     facts: Mapping[str, Any],
 ) -> None:
-    if "manhattan" not in paths:
+    if not any(kind.startswith("manhattan") for kind in paths):
         return
     # The plotting library takes a third of a second to load, which --no-plots must not cost.
-    from nextlmm.report.figures import manhattan, qq, write_png  # noqa: PLC0415
+    from nextlmm.report.figures import manhattan, qq, write_figure  # noqa: PLC0415
 
-    figure = manhattan(frame, title=trait)
-    publication.write(paths["manhattan"], partial(write_png, figure))
-    figure = qq(frame, title=trait, lambda_gc=facts["lambda_gc"], n_samples=facts["n"])
-    publication.write(paths["qq"], partial(write_png, figure))
+    for name in ("manhattan", "qq"):
+        wanted = [path for kind, path in paths.items() if kind.partition("_")[0] == name]
+        if name == "manhattan":
+            figure = manhattan(frame, title=trait)
+        else:
+            figure = qq(frame, title=trait, lambda_gc=facts["lambda_gc"], n_samples=facts["n"])
+        for path in wanted:
+            publication.write(path, partial(write_figure, figure, path.suffix))

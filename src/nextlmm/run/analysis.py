@@ -19,6 +19,7 @@ from nextlmm.run.exact.route import plan_for, with_plan
 from nextlmm.run.findings import Findings
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
+from nextlmm.run.structure import Structure
 from nextlmm.run.timing import Stopwatch
 from nextlmm.work import Work
 
@@ -36,6 +37,7 @@ class Analysis:
     h2_by_chromosome : heritability with each chromosome left out, where it was estimated.
     work : seconds, operations and genotypes by stage.
     warnings : sentences about the genotypes and the null model.
+    structure : the order of the samples and the blocks over them, where the route needed them.
     """
 
     table: pl.DataFrame
@@ -45,6 +47,7 @@ class Analysis:
     h2_by_chromosome: dict[str, float] = field(default_factory=dict)
     work: dict[str, Work] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    structure: Structure | None = None
 
     def __repr__(self) -> str:
         error = "" if self.null.h2_se is None else f" (se {self.null.h2_se:.4f})"
@@ -76,6 +79,7 @@ def analyse(
         h2_by_chromosome=findings.h2_by_chromosome,
         work=stopwatch.stages(),
         warnings=(*problem.warnings, *findings.null.warnings, *findings.warnings),
+        structure=findings.structure,
     )
 
 

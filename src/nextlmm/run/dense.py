@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from nextlmm.linalg.hodlr_build import HodlrCovariance
 from nextlmm.linalg.ordering import cluster_tree
+from nextlmm.linalg.tree import ClusterTree
 from nextlmm.progress import Progress
 from nextlmm.relatedness.grm import RelationshipSum, relationship_matrix
 from nextlmm.run.certificate import describe_certificate, exact_certificate, largest_distance
@@ -16,6 +18,7 @@ from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.scan import Scan, scan_variants
 from nextlmm.run.solver import CompressedSolver, ExactSolver, Fitted, Solver
+from nextlmm.run.structure import Structure, blocks_of_factor, blocks_of_tree
 from nextlmm.run.timing import Stopwatch
 
 
@@ -35,7 +38,7 @@ def find_densely(
     with stopwatch.stage("null model"):
         listener.start("Fitting the null model", 1)
         k = relationship_matrix(total)
-        problem, total, k, solver = _prepare(problem, total, k, model)
+        problem, total, k, solver, tree = _prepare(problem, total, k, model)
         whole = solver.fit(k)
         listener.finish()
     scans: list[Scan] = []
@@ -54,7 +57,16 @@ def find_densely(
         columns=[scan.columns for scan in scans],
         certificate=certificate,
         h2_by_chromosome=h2_by_chromosome,
+        structure=None if tree is None else _structure(whole, tree),
     )
+
+
+def _structure(whole: Fitted, tree: ClusterTree) -> Structure:
+    """The order of a compressed matrix and the blocks that it ended with."""
+    covariance = whole.covariance
+    assert isinstance(covariance, HodlrCovariance), "the mode compresses"  # noqa: S101
+    blocks = blocks_of_factor(covariance.built) or blocks_of_tree(tree.root)
+    return Structure(tree.permutation, blocks)
 
 
 def _held_bytes(model: Model) -> float:
@@ -64,16 +76,16 @@ def _held_bytes(model: Model) -> float:
 
 def _prepare(
     problem: Problem, total: RelationshipSum, k: np.ndarray, model: Model
-) -> tuple[Problem, RelationshipSum, np.ndarray, Solver]:
-    """The problem and its matrix in the order that the solver wants, and the solver."""
+) -> tuple[Problem, RelationshipSum, np.ndarray, Solver, ClusterTree | None]:
+    """The problem and its matrix in the order that the solver wants, the solver, and its tree."""
     budget = model.budget
     if budget is None:
-        return problem, total, k, ExactSolver(problem.y, problem.covariates, model)
+        return problem, total, k, ExactSolver(problem.y, problem.covariates, model), None
     tree = cluster_tree(k, leaf_size=model.leaf_size, seed=model.seed)
     k = np.asfortranarray(k[np.ix_(tree.permutation, tree.permutation)])
     problem, total = problem.reordered(tree.permutation), total.reordered(tree.permutation)
     solver = CompressedSolver(problem.y, problem.covariates, model, budget, tree)
-    return problem, total, k, solver
+    return problem, total, k, solver, tree
 
 
 def _fits(

@@ -26,7 +26,8 @@ _LIST_REASONS = frozenset({"not in the keep list", "in the remove list", NOT_REL
 class TraitResult:
     """One trait: its samples, its variants, those of the relationship matrix, and the results.
 
-    ``given_chromosomes`` are those that the relationship matrix was given by.
+    ``given_chromosomes`` are those that the relationship matrix was given by; ``portrait`` is what
+    a report shows beyond that, None where there is to be none.
     """
 
     cohort: Cohort
@@ -34,6 +35,7 @@ class TraitResult:
     related: Related
     analysis: Analysis
     given_chromosomes: tuple[str, ...] = ()
+    portrait: dict[str, Any] | None = None
 
 
 def run_facts(source: GenotypeSource, cohorts: Sequence[Cohort]) -> dict[str, Any]:
@@ -110,6 +112,7 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "work": work_facts(analysis.work),
         "files": {kind: str(path) for kind, path in files.traits[cohort.trait].items()},
         "warnings": warnings,
+        "portrait": result.portrait,
     }
     return facts
 

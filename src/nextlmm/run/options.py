@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from cyclopts import Group, Parameter, Token
 
 from nextlmm.genotype.kinds import Kind, VcfField
-from nextlmm.output.formats import OutFormat
+from nextlmm.output.formats import OutFormat, PlotFormat
 from nextlmm.run.option_checks import (
     GENOTYPES,
     check_choice,
@@ -225,6 +225,11 @@ class GwasOptions:
         plink2, gemma, fastgwa, saige, cojo (.ma), ldsc (.sumstats), pheweb, or parquet.
     plots
         Draw the Manhattan and the QQ plot.
+    plot_format
+        Formats of these: png, pdf, svg, or several of them.
+    report
+        Write OUT.html, a page with everything about the run for any browser, and
+        OUT.TRAIT.leads.tsv, the independent lead variants.
 
     Raises
     ------
@@ -295,6 +300,11 @@ class GwasOptions:
         Parameter(group=_RUN, consume_multiple=True, converter=_whole_names, negative=""),
     ] = ()
     plots: Annotated[bool, Parameter(group=_RUN)] = True
+    plot_format: Annotated[
+        tuple[PlotFormat, ...],
+        Parameter(group=_RUN, consume_multiple=True, converter=_whole_names, negative=""),
+    ] = ("png",)
+    report: Annotated[bool, Parameter(group=_RUN)] = True
 
     def __post_init__(self) -> None:
         """Bring paths and names to one form, then refuse what cannot be carried out."""
@@ -306,6 +316,8 @@ class GwasOptions:
             check_choice(name, getattr(self, name), choices)
         formats = listed_choices("out_format", self.out_format, get_args(OutFormat))
         _set(self, "out_format", formats)
+        drawn = listed_choices("plot_format", self.plot_format, get_args(PlotFormat))
+        _set(self, "plot_format", drawn)
         check_numbers(self)
         check_genotypes(self)
         check_matrix(self)

@@ -32,6 +32,7 @@ from nextlmm.relatedness.grm_files import Relationships, is_of_pairs, read_relat
 from nextlmm.relatedness.grm_pattern import is_pattern
 from nextlmm.relatedness.grm_set import ChromosomeSums, RelationshipSet, open_relationship_set
 from nextlmm.relatedness.numerator import read_pedigree
+from nextlmm.report.page import page_payloads
 from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.advice import reading_advice
 from nextlmm.run.analysis import analyse
@@ -41,6 +42,7 @@ from nextlmm.run.inputs import open_source, related_choice, tested_filter
 from nextlmm.run.model import Model
 from nextlmm.run.option_checks import split_names
 from nextlmm.run.options import GwasOptions
+from nextlmm.run.portrait import portray
 from nextlmm.run.problem import Problem, Relating, make_problem
 from nextlmm.run.related import RelatedChoice, select
 from nextlmm.run.timing import Stopwatch, peak_memory_bytes, work_facts
@@ -126,6 +128,8 @@ def gwas(
                 formats=options.out_format,
                 index=is_indexable(variants.chromosome, variants.position_bp),
                 plots=options.plots,
+                plot_formats=options.plot_format,
+                report=options.report,
                 inputs=paths.values(),
             )
             check_writable(files.paths())
@@ -161,15 +165,23 @@ def _publish(
         with watch.stage("writing results"):
             traits = {name: trait_facts(result, options, files) for name, result in results.items()}
             publish_tables(publication, tables, traits, files, threads=threads)
+        payloads = None
+        if files.report is not None:
+            with watch.stage("report"):
+                payloads = page_payloads(tables, traits)
         document = {
             **header,
             "traits": traits,
             "seconds": watch.elapsed(),
             "work": work_facts(watch.stages()),
             "peak_memory_bytes": peak_memory_bytes(),
-            "files": {"log": str(files.log), "document": str(files.document)},
+            "files": {
+                **({} if files.report is None else {"report": str(files.report)}),
+                "log": str(files.log),
+                "document": str(files.document),
+            },
         }
-        publish_document(publication, document, files)
+        publish_document(publication, document, files, payloads)
     return document
 
 
@@ -268,9 +280,16 @@ def _run_traits(
             with watch.stage("variant summary"):
                 prepared = prepared or _prepare(inputs, cohort, model, listener)
                 selection, problem = prepared
-            analysis = analyse(problem.for_trait(cohort), model, progress=listener, watch=watch)
+            own = problem.for_trait(cohort)
+            analysis = analyse(own, model, progress=listener, watch=watch)
+            portrait = portray(own, cohort, model, analysis, watch) if options.report else None
             results[cohort.trait] = TraitResult(
-                cohort, selection, problem.related, analysis, problem.given_chromosomes
+                cohort,
+                selection,
+                problem.related,
+                replace(analysis, work=watch.stages()),
+                problem.given_chromosomes,
+                portrait,
             )
     return {cohort.trait: results[cohort.trait] for cohort in cohorts}
 

@@ -15,6 +15,10 @@ class Shared:
     def __repr__(self) -> str:
         return f"<shared: {', '.join(str(key[0]) for key in self._values) or 'nothing yet'}>"
 
+    def known(self, key: tuple[Hashable, ...]) -> object | None:
+        """The value of that key if it has been made, and None otherwise."""
+        return self._values.get(key)
+
     def once(self, key: tuple[Hashable, ...], make: Callable[[], Value]) -> Value:
         """The value of that key, its name and all else that it depends on, made if need be."""
         if key not in self._values:

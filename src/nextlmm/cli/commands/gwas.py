@@ -24,8 +24,9 @@ def gwas(options: GwasOptions, *, profile: Profile = False, debug: Debug = False
     """Test every variant for association with a trait.
 
     Writes OUT.TRAIT.tsv.gz (one row per variant) with its index, OUT.TRAIT.manhattan.png,
-    OUT.TRAIT.qq.png, OUT.json (everything about the run) and OUT.log. The files appear together
-    when all of them are complete.
+    OUT.TRAIT.qq.png, OUT.TRAIT.leads.tsv (independent lead variants), OUT.html (a page with all of
+    it), OUT.json (everything about the run) and OUT.log. The files appear together when all of them
+    are complete.
     """
     del debug  # read by the entry point, which handles errors
     # The numerical libraries load in a second: --help and usage errors must not wait for them.

@@ -43,6 +43,7 @@ from nextlmm.run.exact.system import System
 from nextlmm.run.findings import Findings
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
+from nextlmm.run.structure import Structure, blocks_of_hierarchy
 from nextlmm.run.timing import Stopwatch
 
 SMALLEST = 2_000
@@ -157,6 +158,9 @@ def _find(
         certificate,
         h2_by_chromosome,
         (*_over_tolerance(model, divergence), *_far_from_exact(whole, exact)),
+        Structure(
+            ordered.tree.permutation, blocks_of_hierarchy(matrix.hierarchy), ordered.components
+        ),
     )
 
 

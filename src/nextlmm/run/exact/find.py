@@ -12,6 +12,8 @@ from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
+from nextlmm.linalg.hierarchy import HierarchicalFactor
+from nextlmm.linalg.ordering import bisect
 from nextlmm.linalg.threads import one_thread
 from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.stochastic import StochasticFit, estimate_null_stochastic
@@ -30,6 +32,7 @@ from nextlmm.run.exact.square import arrange_square
 from nextlmm.run.findings import Findings
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
+from nextlmm.run.structure import Structure, blocks_of_hierarchy, blocks_of_tree
 from nextlmm.run.timing import Stopwatch
 
 
@@ -135,7 +138,23 @@ def _find(
     certificate = describe_products(fits, lenses, parts, prepared)
     reason = "; ".join(filter(None, (plan.reason, arrangement.reason)))
     certificate["plan"] = describe_plan(replace(plan, way=arrangement.way, reason=reason))
-    return Findings(whole.null, parts, certificate, h2_by_chromosome)
+    structure = _structure(arrangement, prepared, model.leaf_size)
+    return Findings(whole.null, parts, certificate, h2_by_chromosome, structure=structure)
+
+
+def _structure(arrangement: Arranged, factor: CovarianceFactor, leaf_size: int) -> Structure:
+    """The order of the samples, as they came unless a hierarchy wanted another."""
+    if isinstance(arrangement, Arrangement):
+        blocks = blocks_of_tree(arrangement.tree.root)
+        if arrangement.way == "hodlr" and isinstance(factor, HierarchicalFactor):
+            blocks = blocks_of_hierarchy(factor)
+        return Structure(arrangement.tree.permutation, blocks, arrangement.components)
+    components = arrangement.components
+    coordinates = components.vectors * np.sqrt(components.values)
+    tree = bisect(coordinates, np.arange(len(coordinates)), leaf_size=leaf_size)
+    order = tree.permutation
+    ordered = Components(components.values, components.vectors[order])
+    return Structure(order, blocks_of_tree(tree.root), ordered)
 
 
 def _arrange(

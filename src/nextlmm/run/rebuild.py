@@ -1,0 +1,122 @@
+"""The page of a run made again, from its document and its tables."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from nextlmm.errors import FormatError, MissingFileError, UsageError
+from nextlmm.output.publication import Publication, check_writable
+from nextlmm.output.schema import MISSING, RESULT_COLUMNS
+from nextlmm.report.page import page_payloads, write_page
+
+_NEEDED = (
+    *("nextlmm", "command", "started", "versions", "machine", "options", "inputs", "samples"),
+    *("variants", "traits", "seconds", "work", "peak_memory_bytes"),
+)
+
+
+def rebuild_report(document: str, out: str | None = None) -> Path:
+    """Write the page of a run from its document and the tables that this names.
+
+    Tables are looked for beside the document first, so that results may be moved together. The page
+    is the same to the byte as the one that the run wrote. No genotypes are needed.
+
+    Parameters
+    ----------
+    document : path of OUT.json.
+    out : path of the page; that of the document with the end .html unless given.
+
+    Raises
+    ------
+    MissingFileError
+        If the document or a table is not there or cannot be read.
+    FormatError
+        If the document is none of a run, or a table is not the one that it speaks of.
+    UsageError
+        If the page would overwrite what it is made from.
+    OutputError
+        If the page cannot be written.
+    """
+    path = Path(document)
+    content = _read_document(path)
+    target = path.with_suffix(".html") if out is None else Path(out)
+    sources = {name: _table_path(path, name, facts) for name, facts in content["traits"].items()}
+    if target.resolve() in {each.resolve() for each in (path, *sources.values())}:
+        raise UsageError(
+            f"Option out is {target}, which the report is made from; give it another name."
+        )
+    check_writable([target])
+    tables = {
+        name: _read_table(source, name, content["traits"][name]) for name, source in sources.items()
+    }
+    payloads = page_payloads(tables, content["traits"])
+    with Publication() as publication:
+        publication.write(target, partial(write_page, content, payloads))
+    return target
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise MissingFileError(
+            f"The result document {path} cannot be read: {error.strerror}."
+        ) from error
+    except ValueError as error:
+        raise FormatError(
+            f"{path} is not a result document: it is not JSON ({error}); give the .json file that "
+            "nextlmm gwas wrote."
+        ) from error
+    lacking = [key for key in _NEEDED if not isinstance(content, dict) or key not in content]
+    if lacking:
+        raise FormatError(
+            f"{path} is not the result document of a run: it has no '{lacking[0]}'; give the .json "
+            "file that nextlmm gwas wrote."
+        )
+    assert isinstance(content, dict)  # noqa: S101  # since it lacks nothing
+    return content
+
+
+def _table_path(document: Path, trait: str, facts: Mapping[str, Any]) -> Path:
+    """Where the table of a trait is: beside the document, or where the run wrote it."""
+    recorded = Path((facts.get("files") or {}).get("table", ""))
+    for candidate in (document.parent / recorded.name, recorded):
+        if recorded.name and candidate.is_file():
+            return candidate
+    raise MissingFileError(
+        f"The table of trait '{trait}', {recorded.name or 'which the document does not name'}, is "
+        f"neither beside {document} nor at {recorded}; put it beside the document."
+    )
+
+
+def _read_table(path: Path, trait: str, facts: Mapping[str, Any]) -> pl.DataFrame:
+    types = {column.name: column.dtype for column in RESULT_COLUMNS}
+    try:
+        frame = pl.read_csv(
+            path,
+            separator="\t",
+            null_values=MISSING,
+            quote_char=None,
+            schema_overrides=types,
+            columns=list(types),
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise MissingFileError(f"The table {path} cannot be read: {reason}.") from error
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise FormatError(
+            f"{path} is not the table of trait '{trait}' as nextlmm gwas wrote it ({reason}); "
+            "restore the file or run the analysis again."
+        ) from error
+    expected = facts["variants"]["selected"]
+    if frame.height != expected:
+        raise FormatError(
+            f"{path} has {frame.height:,} variants, but trait '{trait}' of the document has "
+            f"{expected:,}; put the table of the same run beside the document."
+        )
+    return frame
