@@ -18,6 +18,7 @@ from nextlmm.genotype.bed_writer import write_plink
 from nextlmm.genotype.summary import summarise_variants
 from nextlmm.genotype.tables import SampleTable, VariantTable, string_array
 from nextlmm.relatedness import columns, operator
+from nextlmm.relatedness.blocks import genotype_blocks
 from nextlmm.relatedness.grm import relationship_matrix, relationship_sum, variant_scaling
 from nextlmm.relatedness.loco import leave_one_out
 from nextlmm.relatedness.operator import relationship_operator
@@ -317,6 +318,6 @@ def test_held_dosages_change_no_bit_of_a_product(tmp_path, rng):
     for dtype in (np.float32, np.float64):
         np.testing.assert_array_equal(held.matmul(x, dtype=dtype), read.matmul(x, dtype=dtype))
     order = rng.permutation(N)
-    assert held.packed_in(order).single is None
+    assert genotype_blocks(held, order).columns.single is None
     for other in (held.thinned(7, 0), read.thinned(7, 0)):
         assert other.columns.single is None

@@ -180,15 +180,7 @@ def _model(name: str, facts: Mapping[str, Any], document: Mapping[str, Any]) -> 
         if facts.get("rank_normal")
         else ""
     )
-    if document["options"].get("grm"):
-        source = "a given relationship matrix"
-    else:
-        used = count(facts["variants"]["in_relationship_matrix"], "variant")
-        source = f"a relationship matrix of {used}"
-        if document["options"].get("grm_weighting", "standardized") == "standardized":
-            source += " scaled to unit variance"
-        else:
-            source += " that were centred and not scaled"
+    source = _matrix(facts, document["options"])
     loco = (
         f", leaving out the chromosome of the tested variant ({_LOCO.cited})"
         if facts["loco"]
@@ -200,6 +192,23 @@ def _model(name: str, facts: Mapping[str, Any], document: Mapping[str, Any]) -> 
         f"intercept{fixed} as fixed effects and a random effect whose covariance is proportional "
         f"to {source}{loco}."
     )
+
+
+def _matrix(facts: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    if options.get("pedigree"):
+        return "the additive relationship matrix of a pedigree"
+    if options.get("grm"):
+        return "a given relationship matrix"
+    used = count(facts["variants"]["in_relationship_matrix"], "variant")
+    source = f"a relationship matrix of {used}"
+    if options.get("grm_bfile"):
+        source += " of a separate set"
+    pruned = (facts.get("relationship_matrix") or {}).get("pruned")
+    if pruned:
+        source += f" thinned by linkage disequilibrium ({pruned['rule']})"
+    if options.get("grm_weighting", "standardized") == "standardized":
+        return source + " scaled to unit variance"
+    return source + " that were centred and not scaled"
 
 
 def _null(facts: Mapping[str, Any]) -> str:

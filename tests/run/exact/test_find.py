@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from nextlmm.errors import UsageError, VariantError
+from nextlmm.errors import ConvergenceError, UsageError, VariantError
 from nextlmm.linalg.dense import DenseCovariance
 from nextlmm.lmm.null import fit_null
 from nextlmm.lmm.stochastic import StochasticFit
 from nextlmm.run.arrays import associate
-from nextlmm.run.exact import plan
+from nextlmm.run.exact import plan, scan
+from nextlmm.run.exact.scores import solve_scores
 from nextlmm.run.model import Model
 
 N, M = 600, 900
@@ -256,3 +257,36 @@ def test_hits_get_a_heritability_of_their_own(cohort, route, test):
     assert np.all(np.abs(h2 - reference) <= 10.0 * error)
     p, q = (part["neg_log_10_p_value"].to_numpy()[own] for part in (exact.table, dense))
     assert np.all(np.abs(p - q) <= 0.02 * q)
+
+
+@pytest.mark.usefixtures("single")
+@pytest.mark.parametrize(("memory", "route"), [(1.0, "dense"), (0.25, "plain")])
+def test_another_way_where_products_do_not_converge(cohort, monkeypatch, memory, route):
+    """The answer is that of the other way, and the certificate says why it was taken."""
+    tried = []
+
+    def solved(*arguments, **options):
+        tried.append(1)
+        if len(tried) == 1:
+            raise ConvergenceError("a linear system was not solved")
+        return solve_scores(*arguments, **options)
+
+    monkeypatch.setattr(plan, "DENSE_WORTH", 0.0)
+    monkeypatch.setattr(plan, "dense_cost", lambda *_, **__: plan.Cost(1e9, 2.0**29))
+    monkeypatch.setattr(scan, "solve_scores", solved)
+    found = run(cohort, memory=memory)
+    monkeypatch.setattr(scan, "solve_scores", solve_scores)
+    asked = run(cohort, route=route)
+    assert found.table.equals(asked.table)
+    assert found.certificate["plan"]["route"] == route
+    assert "did not converge" in found.certificate["plan"]["reason"]
+    assert found.certificate["plan"]["requested"] is False
+
+
+def test_a_way_that_was_asked_for_fails_with_a_sentence(cohort, monkeypatch):
+    def never(*_, **__):
+        raise ConvergenceError("a linear system was not solved")
+
+    monkeypatch.setattr(scan, "solve_scores", never)
+    with pytest.raises(ConvergenceError, match="not solved"):
+        run(cohort, route="hodlr")

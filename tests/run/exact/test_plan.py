@@ -1,7 +1,16 @@
+from dataclasses import replace
+
 import pytest
 
 from nextlmm.errors import UsageError
-from nextlmm.run.exact.plan import Size, dense_cost, make_plan, product_cost
+from nextlmm.run.exact.plan import (
+    Size,
+    dense_cost,
+    instead_of,
+    make_plan,
+    product_cost,
+    replanned,
+)
 
 PLENTY = 2.0**50
 
@@ -42,3 +51,29 @@ def test_the_growth_of_the_costs():
     assert dense_cost(large).n_bytes > 50 * dense_cost(small).n_bytes
     assert product_cost(large).seconds == pytest.approx(10 * product_cost(small).seconds)
     assert product_cost(large).n_bytes < 10 * product_cost(small).n_bytes
+
+
+def test_a_concentrated_spectrum_is_for_dense_algebra_where_that_fits():
+    problem = size(5_000, related=5_000)
+    plan = make_plan(problem, None, memory=PLENTY)
+    assert plan.way == "hodlr"
+    assert replanned(plan, problem, memory=PLENTY).way == "hodlr"
+    hard = replace(problem, bulk_edge=80.0)
+    assert replanned(plan, hard, memory=PLENTY).way == "dense"
+    assert replanned(plan, hard, memory=PLENTY).precision == "single"
+    assert "20th eigenvalue is 80 times the mean" in replanned(plan, hard, memory=PLENTY).reason
+    kept = replanned(plan, hard, memory=2.0**20)
+    assert kept.way == "hodlr"
+    assert kept.cost.seconds > plan.cost.seconds
+    asked = make_plan(problem, "hodlr", memory=PLENTY)
+    assert replanned(asked, hard, memory=PLENTY) == asked
+
+
+def test_what_is_done_where_products_do_not_converge():
+    problem = size(5_000)
+    plan = make_plan(problem, None, memory=PLENTY)
+    assert instead_of(plan, problem, memory=PLENTY).way == "dense"
+    plain = instead_of(plan, problem, memory=2.0**20)
+    assert (plain.way, plain.requested) == ("plain", False)
+    assert instead_of(plain, problem, memory=2.0**20) is None
+    assert instead_of(make_plan(problem, "hodlr", memory=PLENTY), problem, memory=PLENTY) is None

@@ -26,13 +26,13 @@ from nextlmm.relatedness.hierarchical import HierarchicalMatrix
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.relatedness.ordering import (
     Components,
-    find_components,
     find_relatives,
     groups_of_pairs,
     groups_of_pedigree,
     tree_of_groups,
     tree_of_order,
 )
+from nextlmm.run.exact.components import components_of
 from nextlmm.run.exact.denominators import Audit
 from nextlmm.run.exact.plan import Plan, Way
 from nextlmm.run.model import Model
@@ -127,11 +127,11 @@ def arrange(
     Cost: some six passes over a part of the variants, two over all, and n^2 operations for each of
     a few thousand variants in search of relatives.
     """
-    components = find_components(operator, seed=model.seed)
+    components = components_of(problem, operator, model)
     tree, n_related = _tree(problem, operator, components, model)
     order = tree.permutation
     way, reason = plan.way, None
-    if not plan.requested:
+    if plan.way == "hodlr" and not plan.requested:
         way, reason = _way(components, n_related, problem.n)
     return Arrangement(
         problem=problem.reordered(order),

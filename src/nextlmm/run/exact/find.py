@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
+from nextlmm.errors import ConvergenceError
 from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
@@ -23,10 +24,16 @@ from nextlmm.relatedness.ordering import Components
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.exact.arrange import Arrangement, arrange
 from nextlmm.run.exact.certificate import describe_products
+from nextlmm.run.exact.components import components_of
 from nextlmm.run.exact.denominators import Audit
 from nextlmm.run.exact.hits import with_own_h2
 from nextlmm.run.exact.plan import Plan, Way
-from nextlmm.run.exact.route import allowed_bytes, describe_plan
+from nextlmm.run.exact.route import (
+    allowed_bytes,
+    describe_plan,
+    plan_for_spectrum,
+    plan_if_not_converged,
+)
 from nextlmm.run.exact.scan import Group, Lens, Setting, look, sharpened, tested_columns
 from nextlmm.run.exact.square import arrange_square
 from nextlmm.run.findings import Findings
@@ -91,6 +98,27 @@ def find_by_products(
     packed genotypes, or a part of them, and some thousand numbers per sample.
     """
     operator = operator_of(problem, model, listener, stopwatch)
+    if plan.way != "dense" and not plan.requested:
+        with stopwatch.stage("ordering"), one_thread():
+            plan = plan_for_spectrum(plan, problem, model, components_of(problem, operator, model))
+    try:
+        return _by(plan, problem, operator, model, listener, stopwatch)
+    except ConvergenceError:
+        instead = plan_if_not_converged(plan, problem, model)
+        if instead is None:
+            raise
+        listener.finish()
+    return _by(instead, problem, operator, model, listener, stopwatch)
+
+
+def _by(
+    plan: Plan,
+    problem: Problem,
+    operator: RelationshipOperator,
+    model: Model,
+    listener: Progress,
+    stopwatch: Stopwatch,
+) -> Findings:
     arrangement = _arrange(problem, operator, model, plan, listener, stopwatch)
     # Products have threads of their own; what is left are small operations.
     with one_thread() if plan.way != "dense" else nullcontext():

@@ -12,9 +12,11 @@ from typing import Literal
 from nextlmm.errors import UsageError
 
 Way = Literal["dense", "hodlr", "components", "plain"]
+Precision = Literal["single", "double"]
 
 DENSE_WORTH = 1.5
-"""Exact denominators for every variant are worth this many times the time of predicted ones."""
+"""Exact denominators for every variant are worth this many times the time of predicted ones, times
+the hardness of the problem: the harder it is, the worse is a prediction."""
 
 LARGEST_DOUBLE = 3_000
 """Up to so many samples dense algebra is in double precision throughout."""
@@ -30,6 +32,7 @@ _SYRK, _CHOLESKY, _REFLECT, _FORMS = 40e9, 20e9, 6e9, 55e9  # operations a secon
 _PRODUCT, _DECODE, _PREDICT = 90e9, 0.8e9, 60e9
 _ITERATIONS, _STEPS, _PROBES, _AUDITED, _AUDIT_STEPS = 20, 14, 40, 96, 8
 _ORDER_COLUMNS = 100  # in search of components
+_BULK_EDGE = 2.5  # largest eigenvalue that is left to iterations where those numbers were measured
 _BUILD_SECONDS = 3.5e-3  # of the order and three hierarchical factors, for each sample
 _FACTOR_COLUMNS = 128  # numbers of the factor for each sample
 _PROGRAM = 1.6e8  # bytes of the program itself
@@ -38,10 +41,11 @@ _WORK_COLUMNS = 2048  # of all arrays of a block solve, for each sample
 
 @dataclass(frozen=True)
 class Size:
-    """How large a problem is.
+    """How large a problem is, and how hard.
 
     n samples, ``related`` variants in the matrix, ``tested`` variants to test, ``chromosomes``
-    left out in turn (1 without LOCO), ``heritabilities`` that the tests are done at.
+    left out in turn (1 without LOCO), ``heritabilities`` that the tests are done at, and
+    ``bulk_edge``, the largest eigenvalue of K but for some that stand out.
     """
 
     n: int
@@ -49,6 +53,16 @@ class Size:
     tested: int
     chromosomes: int
     heritabilities: int = 1
+    bulk_edge: float = _BULK_EDGE
+
+    @property
+    def hardness(self) -> float:
+        """How many times the iterations of an ordinary problem it takes.
+
+        Steps of conjugate gradients and of Lanczos grow with the square root of the condition
+        number, which at h2 = 1/2 is at most 1 + the largest eigenvalue.
+        """
+        return max(1.0, float(((1.0 + self.bulk_edge) / (1.0 + _BULK_EDGE)) ** 0.5))
 
 
 @dataclass(frozen=True)
@@ -76,17 +90,17 @@ class Plan:
     cost: Cost
     other: Cost
     requested: bool
-    precision: Literal["single", "double"] = "double"
+    precision: Precision = "double"
 
 
-def dense_cost(size: Size, *, memory: float = 0.0, double: bool = False) -> Cost:
+def dense_cost(size: Size, *, memory: float = 0.0, precision: Precision | None = None) -> Cost:
     """Of dense algebra: the matrix and its parts, one inverse factor for each chromosome.
 
-    The parts are kept where ``memory`` allows, and made twice elsewhere.  ``double`` if precision
-    is double however large the problem is.
+    The parts are kept where ``memory`` allows, and made twice elsewhere.  ``precision`` is what
+    the number of samples asks for unless given.
     """
     n, square = float(size.n), float(size.n) ** 2
-    single = size.n > LARGEST_DOUBLE and not double
+    single = size.n > LARGEST_DOUBLE if precision is None else precision == "single"
     parts = 8.0 * square * size.chromosomes if size.chromosomes > 1 and not single else 0.0
     is_held = parts <= HELD_SHARE * memory
     passes = 2.0 if size.chromosomes > 1 and (single or not is_held) else 1.0
@@ -111,7 +125,7 @@ def product_cost(size: Size) -> Cost:
     """Of products with the genotypes: h2, factor, one solve per chromosome, audit, prediction."""
     genotypes = float(size.n) * size.related
     solved = _ITERATIONS * size.chromosomes + _AUDIT_STEPS * _AUDITED
-    columns = _STEPS * _PROBES + _ORDER_COLUMNS + size.heritabilities * solved
+    columns = (_STEPS * _PROBES + size.heritabilities * solved) * size.hardness + _ORDER_COLUMNS
     predicted = size.heritabilities * float(size.n) * size.tested * 2.0 * _FACTOR_COLUMNS
     seconds = 4.0 * genotypes * columns / _PRODUCT + _BUILD_SECONDS * size.n
     n_bytes = _PROGRAM + genotypes / 2.0 + 8.0 * size.n * (_FACTOR_COLUMNS + _WORK_COLUMNS)
@@ -140,8 +154,42 @@ def make_plan(
     return replace(plan, precision="single" if single else "double")
 
 
+def replanned(plan: Plan, size: Size, *, memory: float) -> Plan:
+    """The plan once the spectrum is known: dense algebra if iterations would cost more.
+
+    ``memory`` is what large arrays may take, in bytes.
+    """
+    if plan.requested or plan.way == "dense":
+        return plan
+    dense, products = dense_cost(size, memory=memory, precision="single"), product_cost(size)
+    worth = DENSE_WORTH * size.hardness
+    if dense.n_bytes > memory or dense.seconds > worth * products.seconds:
+        return replace(plan, cost=products, other=dense)
+    reason = (
+        f"relationships concentrate in few directions (the 20th eigenvalue is {size.bulk_edge:.3g} "
+        "times the mean): iterations are many, and the exact x'Px of every variant is worth more"
+    )
+    return Plan("dense", reason, dense, products, requested=False, precision="single")
+
+
+def instead_of(plan: Plan, size: Size, *, memory: float) -> Plan | None:
+    """Another plan where products did not converge; None if there is none that may be.
+
+    Dense algebra if it fits, or else products without an approximate factor: one that misses much
+    of the matrix makes iterations more, not fewer.
+    """
+    if plan.requested or plan.way in ("dense", "plain"):
+        return None
+    reason = "products with the genotypes did not converge"
+    dense = dense_cost(size, memory=memory, precision="single")
+    if dense.n_bytes <= memory:
+        return Plan("dense", reason, dense, plan.cost, requested=False, precision="single")
+    reason += " with an approximate factor"
+    return Plan("plain", reason, plan.cost, dense, requested=False)
+
+
 def _choose(size: Size, requested: Way | None, memory: float, only_dense: str | None) -> Plan:
-    dense = dense_cost(size, memory=memory, double=only_dense is not None)
+    dense = dense_cost(size, memory=memory, precision="double" if only_dense is not None else None)
     products = product_cost(size)
     if only_dense is not None:
         if requested not in (None, "dense"):

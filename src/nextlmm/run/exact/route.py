@@ -8,8 +8,9 @@ from nextlmm.assoc.bound import ROUNDING
 from nextlmm.errors import UsageError
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.output.provenance import memory_bytes
+from nextlmm.relatedness.ordering import Components
 from nextlmm.run.columns import ScanColumns
-from nextlmm.run.exact.plan import Plan, Size, dense_cost, make_plan
+from nextlmm.run.exact.plan import Plan, Size, dense_cost, instead_of, make_plan, replanned
 from nextlmm.run.findings import Findings
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
@@ -33,6 +34,19 @@ def plan_for(problem: Problem, model: Model) -> Plan:
     )
 
 
+def plan_for_spectrum(plan: Plan, problem: Problem, model: Model, components: Components) -> Plan:
+    """The plan once the dominant eigenvalues are known."""
+    size = problem_size(problem, model)
+    if len(components.values):
+        size = replace(size, bulk_edge=float(components.values[-1]))
+    return replanned(plan, size, memory=allowed_bytes(model.memory))
+
+
+def plan_if_not_converged(plan: Plan, problem: Problem, model: Model) -> Plan | None:
+    """What to do instead where products did not converge, None if nothing may be."""
+    return instead_of(plan, problem_size(problem, model), memory=allowed_bytes(model.memory))
+
+
 def allowed_bytes(memory: float | None) -> float:
     """Memory for large arrays: the GiB that the user allows, or half of the machine's."""
     if memory is not None:
@@ -49,7 +63,7 @@ def check_square(path: str, n: int, memory: float | None) -> None:
         If the run would; the sentence says how much.
     """
     size = Size(n=n, related=0, tested=0, chromosomes=1)
-    needed, allowed = dense_cost(size, double=True).n_bytes, allowed_bytes(memory)
+    needed, allowed = dense_cost(size, precision="double").n_bytes, allowed_bytes(memory)
     if needed > allowed:
         raise UsageError(
             f"The relationships of {path} are used as a square array, which takes "

@@ -16,8 +16,9 @@ from nextlmm.lmm.design import Design
 from nextlmm.lmm.stochastic import StochasticFit
 from nextlmm.progress import Progress
 from nextlmm.relatedness.operator import RelationshipOperator
-from nextlmm.relatedness.ordering import Components, find_components
+from nextlmm.relatedness.ordering import Components
 from nextlmm.relatedness.packed_sum import packed_relationship, packed_sum, packed_without
+from nextlmm.run.exact.components import components_of
 from nextlmm.run.exact.denominators import Audit
 from nextlmm.run.exact.plan import Way
 from nextlmm.run.model import Model
@@ -77,7 +78,7 @@ def arrange_square(
     problem: Problem, operator: RelationshipOperator, model: Model, listener: Progress
 ) -> SquareArrangement:
     """Sum the relationships; n^2 operations for each variant, n (n + 1) / 2 numbers."""
-    components = find_components(operator, seed=model.seed)
+    components = components_of(problem, operator, model)
     total = packed_sum(operator, progress=listener)
     audit = Audit(_AUDITED, _AUDIT_RTOL, model.seed)
     return SquareArrangement(problem, operator, components, total, audit)
