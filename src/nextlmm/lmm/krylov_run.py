@@ -31,7 +31,7 @@ LATTICE = expit(
 NEAR = 4.0  # log-likelihood below its maximum, twice what the 95 % interval needs
 LOWEST = -1e-6  # an eigenvalue of K may be as far below 0 by rounding
 LOG_TOLERANCE = 1e-2  # width of the bracket of a log-likelihood that random vectors leave
-FORM_TOLERANCE = 1e-6  # the same for y'Py and the covariates
+FORM_TOLERANCE = 1e-4  # the same for y'Py and the covariates
 FIRST_STEPS, MORE_STEPS, MOST_STEPS = 6, 2, 600
 COMPONENT_IS_NEW = 1e-3  # share of a component that covariates and others leave
 
