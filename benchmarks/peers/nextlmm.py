@@ -19,7 +19,10 @@ from peers.contract import (
 )
 
 EXECUTABLES = ("nextlmm",)
-PLAIN = ("--no-plots",)  # no peer draws anything
+PLAIN = (
+    "--no-plots",
+    "--no-report",
+)  # no peer draws anything
 
 
 def command(job: Job, *options: str, traits: int = 1) -> Command:
