@@ -26,7 +26,7 @@ FACTS = {"n": 500, "covariates": ["intercept", "age: in years", "sex"]}
 @pytest.fixture
 def results():
     names = ["1", "1", "chr2", "X", "scaffold_7", "22", "22"]
-    effect, other = list("ACGTA") + ["<DEL>", "C"], ["G", "TA", "A", "C", "C", "A", "G"]
+    effect, other = [*"ACGTA", "<DEL>", "C"], ["G", "TA", "A", "C", "C", "A", "G"]
     good = np.array([True] * 6 + [False])
     return result_table(
         {
