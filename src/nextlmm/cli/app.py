@@ -44,11 +44,12 @@ def execute(arguments: Sequence[str], begin: float | None = None) -> int:
         if isinstance(error, UsageError) and arguments[0] in _COMMANDS:
             # What is missing or contradictory was most likely misspelled: name that.
             misspelled = unknown_option(arguments, _flags(app, arguments[:1]))
-        _report(misspelled or failure_sentence(error, arguments))
         if isinstance(error, UsageError):
+            _report(misspelled or failure_sentence(error, arguments))
             _point_to_help(tuple(arguments[:1]))
-        elif isinstance(error, NextlmmError):
-            sys.stderr.write(f"More: nextlmm explain {error.code}\n")
+        else:
+            code = f" [{error.code}]" if isinstance(error, NextlmmError) else ""
+            _report(failure_sentence(error, arguments) + code)
         _silence_stdout()
         return error.exit_status if isinstance(error, NextlmmError) else 1
     return 0

@@ -17,6 +17,8 @@ from nextlmm.output.publication import Publication
 from nextlmm.output.tabix import VCF, Layout, tabix_index
 from nextlmm.output.table import write_plain_table, write_table
 
+_PIECE_BYTES = 2**20
+
 
 @dataclass(frozen=True, eq=False)
 class Exported:
@@ -84,7 +86,7 @@ def _publish_ssf(
     def write(handle: BinaryIO) -> None:
         _write(export, table, source.threads, handle)
         handle.seek(0)
-        found.append(hashlib.file_digest(handle, _md5).hexdigest())
+        found.append(_checksum(handle))
 
     publication.write(paths[name], write)
     text = ssf_metadata(
@@ -101,8 +103,12 @@ def _publish_ssf(
     publication.write(paths["gwas-ssf_metadata"], lambda handle: handle.write(text.encode()))
 
 
-def _md5() -> Any:
-    return hashlib.md5(usedforsecurity=False)  # which the format asks for
+def _checksum(handle: BinaryIO) -> str:
+    """MD5 of what is left of a file, which the format asks for."""
+    digest = hashlib.md5(usedforsecurity=False)
+    while piece := handle.read(_PIECE_BYTES):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _publish_vcf(
