@@ -63,7 +63,7 @@ def main() -> int:
         for n in arguments.sizes:
             with TemporaryDirectory() as scratch:
                 cohort = simulate("mixture", Path(scratch), n=n, m=arguments.variants)
-                row = _measured(_problem(cohort))
+                row = _measured(make_problem_of(cohort))
             print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
             lines.write(json.dumps(row) + "\n")
             lines.flush()
@@ -87,7 +87,8 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _problem(cohort: Cohort) -> Problem:
+def make_problem_of(cohort: Cohort) -> Problem:
+    """The first trait of a cohort, its variants and its relationships."""
     source = open_genotypes(cohort.bfile)
     aligned = align(source.samples, read_sample_table(cohort.pheno), cohort.traits[0])
     summary = summarise_variants(source, aligned.analysed)

@@ -74,7 +74,7 @@ def fails(capsys: pytest.CaptureFixture[str], status: int, *arguments: str) -> s
         ((*REQUIRED, "--mode", "hodlr", "--per-variant-h2", "always"), "choose mode 'dense'"),
         (("gwaz",), "There is no command 'gwaz'; did you mean gwas?"),
         (("gwa", "--bfile", "x"), "There is no command 'gwa'; did you mean gwas?"),
-        (("xyz",), "There is no command 'xyz'; there are gwas, grm, report, example."),
+        (("xyz",), "There is no command 'xyz'; there are gwas, grm, report, explain, example."),
         (("--bfile", "x"), "did you mean nextlmm gwas --bfile?"),
         (("--xyzzy",), "There is no option --xyzzy."),
         (("--vresion",), "did you mean --version?"),
@@ -103,7 +103,8 @@ def test_every_kind_of_error_has_its_exit_status(
     status: int,
 ) -> None:
     answer(problem)
-    assert fails(capsys, status, *REQUIRED) == "nextlmm: No."
+    code = "" if isinstance(problem, errors.UsageError) else f" [{problem.code}]"
+    assert fails(capsys, status, *REQUIRED) == f"nextlmm: No.{code}"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_an_error_is_shown_as_a_sentence(
     shown: str,
 ) -> None:
     answer(errors.TraitError(message))
-    assert fails(capsys, 3, *REQUIRED) == f"nextlmm: {shown}"
+    assert fails(capsys, 3, *REQUIRED) == f"nextlmm: {shown} [E340]"
 
 
 def test_a_value_out_of_range_points_to_the_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,7 +210,7 @@ def test_debug_shows_the_traceback(
     assert main([*REQUIRED, "--debug"]) == 3
     shown = capsys.readouterr().err
     assert "Traceback" in shown
-    assert shown.endswith("nextlmm: Constant.\n")
+    assert shown.endswith("nextlmm: Constant. [E340]\n")
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,9 @@ HEADERS = {
     "cojo": "SNP A1 A2 freq b se p N",
     "ldsc": "SNP N Z A1 A2",
     "pheweb": "chrom pos ref alt pval beta sebeta af",
+    "gwas-ssf": "chromosome base_pair_location effect_allele other_allele beta standard_error "
+    "effect_allele_frequency neg_log_10_p_value variant_id rsid n",
+    "gwas-vcf": "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT trait",
 }
 EFFECT_ALLELE = {
     "regenie": "ALLELE1",
@@ -38,6 +41,8 @@ EFFECT_ALLELE = {
     "cojo": "A1",
     "ldsc": "A1",
     "pheweb": "alt",
+    "gwas-ssf": "effect_allele",
+    "gwas-vcf": "ALT",
 }
 
 

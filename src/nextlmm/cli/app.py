@@ -9,6 +9,7 @@ from importlib import metadata
 from cyclopts import App, CycloptsError
 
 from nextlmm.cli.commands.example import example
+from nextlmm.cli.commands.explain import explain
 from nextlmm.cli.commands.grm import grm
 from nextlmm.cli.commands.gwas import gwas
 from nextlmm.cli.commands.report import report
@@ -16,7 +17,7 @@ from nextlmm.cli.commands.shared import DEBUG_FLAG, PROGRAM_BEGIN
 from nextlmm.cli.sentences import failure_sentence, unknown_option, usage_sentence
 from nextlmm.errors import NextlmmError, UsageError
 
-_COMMANDS = ("gwas", "grm", "report", "example")
+_COMMANDS = ("gwas", "grm", "report", "explain", "example")
 _USAGE, _BROKEN_PIPE = 2, 141
 
 
@@ -43,9 +44,12 @@ def execute(arguments: Sequence[str], begin: float | None = None) -> int:
         if isinstance(error, UsageError) and arguments[0] in _COMMANDS:
             # What is missing or contradictory was most likely misspelled: name that.
             misspelled = unknown_option(arguments, _flags(app, arguments[:1]))
-        _report(misspelled or failure_sentence(error, arguments))
         if isinstance(error, UsageError):
+            _report(misspelled or failure_sentence(error, arguments))
             _point_to_help(tuple(arguments[:1]))
+        else:
+            code = f" [{error.code}]" if isinstance(error, NextlmmError) else ""
+            _report(failure_sentence(error, arguments) + code)
         _silence_stdout()
         return error.exit_status if isinstance(error, NextlmmError) else 1
     return 0
@@ -78,7 +82,11 @@ def build_app() -> App:
         ),
     )
     app.command(report, help_epilogue="Example: nextlmm report results/height.json")
+    app.command(explain, help_epilogue="Example: nextlmm explain E320")
     app.command(example)
+    app.register_install_completion_command(
+        help="Install completion of commands and options for the shell in use."
+    )
     return app
 
 

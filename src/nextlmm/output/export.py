@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nextlmm.output.formats import OutFormat
+from nextlmm.output.table import SIGNIFICANT_DIGITS
 
 MISSING = "NA"
 _DIGITS = 6
@@ -30,17 +31,23 @@ class Export:
     columns : what makes the columns, by their names in order; all of them if empty.
     is_compressed : whether the file is gzip-compressed.
     has_untested : whether variants without a result have a row.
+    rows : which other variants have one, all if None.
+    missing : text of a missing value.
     """
 
     suffix: str
     columns: Mapping[str, pl.Expr]
     is_compressed: bool = True
     has_untested: bool = False
+    rows: pl.Expr | None = None
+    missing: str = MISSING
 
     def table(self, results: pl.DataFrame) -> pl.DataFrame:
         """The result table in the columns of this format."""
         if not self.has_untested:
             results = results.filter(pl.col("status") == "ok")
+        if self.rows is not None:
+            results = results.filter(self.rows)
         if not self.columns:
             return results
         log_p = results["neg_log_10_p_value"].to_numpy()
@@ -71,6 +78,13 @@ _BETA, _ERROR, _P = pl.col("beta"), pl.col("standard_error"), pl.col("p")
 _STATISTIC, _LOG_P, _STATUS = pl.col("statistic"), pl.col("neg_log_10_p_value"), pl.col("status")
 _T = _BETA / _ERROR
 _OK = _STATUS == "ok"
+
+_NUCLEOTIDES = "^[ACGTNacgtn]+$"
+_SPELT = _EFFECT.str.contains(_NUCLEOTIDES) & _OTHER.str.contains(_NUCLEOTIDES)
+_NAMED = {"X": "23", "Y": "24", "XY": "23", "PAR1": "23", "PAR2": "23", "M": "25", "MT": "25"}
+_BARE = _CHROMOSOME.str.to_uppercase().str.strip_prefix("CHR")
+_NUMBER = _BARE.replace(_NAMED).cast(pl.Int64, strict=False)
+"""Chromosomes of humans as GWAS-SSF numbers them, missing for any other."""
 
 EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
     {
@@ -196,6 +210,49 @@ EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
                 "sebeta": _ERROR,
                 "af": _FREQUENCY,
             },
+        ),
+        "gwas-ssf": Export(
+            "ssf.tsv.gz",
+            {
+                "chromosome": _NUMBER,
+                "base_pair_location": _POSITION,
+                "effect_allele": _EFFECT,
+                "other_allele": _OTHER,
+                "beta": _BETA,
+                "standard_error": _ERROR,
+                "effect_allele_frequency": _FREQUENCY,
+                "neg_log_10_p_value": _LOG_P,
+                "variant_id": pl.concat_str([_NUMBER, _POSITION, _OTHER, _EFFECT], separator="_"),
+                "rsid": pl.when(_ID.str.contains("^rs[0-9]+$")).then(_ID).otherwise(None),
+                "n": _N,
+            },
+            rows=_SPELT & _NUMBER.is_between(1, 25),
+            missing="#NA",
+        ),
+        "gwas-vcf": Export(
+            "vcf.gz",
+            {
+                "#CHROM": _CHROMOSOME,
+                "POS": _POSITION,
+                "ID": _ID,
+                "REF": _OTHER,
+                "ALT": _EFFECT,
+                "QUAL": pl.lit("."),
+                "FILTER": pl.lit("PASS"),
+                "INFO": pl.lit("."),
+                "FORMAT": pl.lit("ES:SE:LP:AF:NS"),
+                "trait": pl.concat_str(
+                    [
+                        *(
+                            column.round_sig_figs(SIGNIFICANT_DIGITS).cast(pl.String)
+                            for column in (_BETA, _ERROR, _LOG_P, _FREQUENCY)
+                        ),
+                        _N.cast(pl.String),
+                    ],
+                    separator=":",
+                ),
+            },
+            rows=_SPELT,
         ),
         "parquet": Export("parquet", {}, has_untested=True),
     }

@@ -3,7 +3,17 @@
 from typing import Literal
 
 OutFormat = Literal[
-    "regenie", "plink2", "gemma", "fastgwa", "saige", "cojo", "ldsc", "pheweb", "parquet"
+    "regenie",
+    "plink2",
+    "gemma",
+    "fastgwa",
+    "saige",
+    "cojo",
+    "ldsc",
+    "pheweb",
+    "gwas-ssf",
+    "gwas-vcf",
+    "parquet",
 ]
 
 PlotFormat = Literal["png", "pdf", "svg"]

@@ -25,9 +25,10 @@ class RunFiles:
         OUT.html, all of it for a browser; None where there is to be none.
     traits
         For each trait ``table`` (OUT.TRAIT.tsv.gz), its ``index`` (OUT.TRAIT.tsv.gz.tbi) if it can
-        have one, the table in other formats by their names, the ``leads`` (OUT.TRAIT.leads.tsv)
-        where they are looked for, and where plots are drawn ``manhattan`` and ``qq``
-        (OUT.TRAIT.manhattan.png, OUT.TRAIT.qq.png) or one of each for every format.
+        have one, the table in other formats by their names with what belongs beside it, the
+        ``leads`` (OUT.TRAIT.leads.tsv) where they are looked for, and where plots are drawn
+        ``manhattan`` and ``qq`` (OUT.TRAIT.manhattan.png, OUT.TRAIT.qq.png) or one of each for
+        every format.
     """
 
     document: Path
@@ -73,7 +74,9 @@ def run_files(
             f"it, such as {os.path.join(out, 'gwas')}."
         )
     suffixes = {"table": "tsv.gz"} | ({"index": "tsv.gz.tbi"} if index else {})
-    suffixes |= {name: EXPORTS[name].suffix for name in formats}
+    for name in formats:
+        suffixes[name] = EXPORTS[name].suffix
+        suffixes |= _companions(name, index=index)
     if report:
         suffixes["leads"] = "leads.tsv"
     if plots:
@@ -90,6 +93,14 @@ def run_files(
     )
     refuse_inputs(files.paths(), inputs)
     return files
+
+
+def _companions(name: OutFormat, *, index: bool) -> dict[str, str]:
+    """The ends of the names of what belongs beside a table in a format."""
+    suffix = EXPORTS[name].suffix
+    if name == "gwas-ssf":
+        return {"gwas-ssf_metadata": f"{suffix}-meta.yaml"}
+    return {"gwas-vcf_index": f"{suffix}.tbi"} if name == "gwas-vcf" and index else {}
 
 
 def _plot_suffixes(formats: Sequence[PlotFormat]) -> dict[str, str]:

@@ -19,7 +19,9 @@ IntArray = NDArray[np.int64]
 LARGEST_POSITION = 2**29
 _WINDOW_BITS = 14
 _FIRST_SMALLEST_BIN = 4681
-_GENERIC, _CHROMOSOME, _POSITION, _COMMENT, _HEADER_LINES = 0, 1, 2, ord("#"), 1
+_COMMENT = ord("#")
+TABLE, VCF = (0, 1, 2, 2, _COMMENT, 1), (2, 1, 2, 0, _COMMENT, 0)
+"""Kind of the file, columns of chromosome, position and end, sign of a comment, lines to skip."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +59,19 @@ def is_indexable(chromosome: NDArray[Any], position: IntArray) -> bool:
     return len(set(names)) == len(names) and not falls.any()
 
 
-def tabix_index(chromosome: NDArray[Any], position: IntArray, layout: Layout) -> bytes:
+def tabix_index(
+    chromosome: NDArray[Any],
+    position: IntArray,
+    layout: Layout,
+    kind: tuple[int, ...] = TABLE,
+) -> bytes:
     """The index of a table that `is_indexable`, itself compressed in blocks.
 
     Parameters
     ----------
     chromosome, position : (m,) of its lines.
     layout : of its file.
+    kind : of its file, `TABLE` or `VCF`.
 
     Cost: some numbers for each window that has a variant.
     """
@@ -71,8 +79,7 @@ def tabix_index(chromosome: NDArray[Any], position: IntArray, layout: Layout) ->
     starts = np.concatenate([[0], borders]).astype(np.int64)
     stops = np.concatenate([borders, [len(position)]]).astype(np.int64)
     names = b"".join(f"{name}\0".encode() for name in chromosome[starts].tolist())
-    header = (_GENERIC, _CHROMOSOME, _POSITION, _POSITION, _COMMENT, _HEADER_LINES, len(names))
-    parts = [b"TBI\1", struct.pack("<i7i", len(starts), *header), names]
+    parts = [b"TBI\1", struct.pack("<i7i", len(starts), *kind, len(names)), names]
     for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
         parts.append(_of_chromosome(position[start:stop], start, layout))
     return b"".join(bgzf_blocks(iter(parts)))

@@ -34,13 +34,20 @@ def write_table(
 
     Cost: one slice of 100,000 rows as text at a time, and two numbers for a row.
     """
+    return write_lines(table_text(frame, missing), handle, threads=threads)
+
+
+def write_lines(
+    text: Iterator[bytes], handle: BinaryIO, *, header_lines: int = 1, threads: int = 1
+) -> Layout:
+    """Write text, in pieces of whole lines, compressed; return where its lines are."""
     ends: list[NDArray[np.int64]] = []  # in the text, of every line
     blocks = [0]
     written = 0
 
     def pieces() -> Iterator[bytes]:
         nonlocal written
-        for piece in _text(frame, missing):
+        for piece in text:
             line_ends = np.flatnonzero(np.frombuffer(piece, np.uint8) == _LINE_END)
             ends.append(line_ends.astype(np.int64) + written + 1)
             written += len(piece)
@@ -49,21 +56,25 @@ def write_table(
     for block in bgzf_blocks(pieces(), threads=threads):
         handle.write(block)
         blocks.append(blocks[-1] + len(block))
-    return Layout(np.concatenate(ends), np.array(blocks[:-1], dtype=np.int64), BLOCK_BYTES)
+    lines = np.concatenate(ends)[header_lines - 1 :]
+    return Layout(lines, np.array(blocks[:-1], dtype=np.int64), BLOCK_BYTES)
 
 
 def write_plain_table(frame: pl.DataFrame, handle: BinaryIO, *, missing: str = MISSING) -> None:
     """Write the same text without compression."""
-    for piece in _text(frame, missing):
+    for piece in table_text(frame, missing):
         handle.write(piece)
 
 
-def _text(frame: pl.DataFrame, missing: str) -> Iterator[bytes]:
-    """The text of the table, slice by slice."""
+def table_text(frame: pl.DataFrame, missing: str, *, header: bool = True) -> Iterator[bytes]:
+    """The text of a table, slice by slice."""
     rounded = pl.col(pl.Float64).round_sig_figs(SIGNIFICANT_DIGITS)
     for start in range(0, max(frame.height, 1), _SLICE_ROWS):
         piece = frame.slice(start, _SLICE_ROWS).with_columns(rounded)
         text = piece.write_csv(
-            separator="\t", null_value=missing, include_header=start == 0, quote_style="never"
+            separator="\t",
+            null_value=missing,
+            include_header=header and start == 0,
+            quote_style="never",
         )
         yield text.encode()

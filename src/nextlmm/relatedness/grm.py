@@ -16,6 +16,7 @@ from nextlmm.genotype.standardize import standardize
 from nextlmm.genotype.summary import VariantSummary
 from nextlmm.linalg.threads import available_threads, one_thread
 from nextlmm.progress import Progress, Silent
+from nextlmm.work import count
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -97,6 +98,8 @@ def relationship_sum(
 
     Cost: n^2 m operations in double precision; one (n, n) array and a block of dosages.
     """
+    n, m = len(samples), int(np.count_nonzero(scaling.scale[variants]))
+    count(operations=float(n) ** 2 * m, genotypes=float(n) * m)
     groups = list(chromosome_groups(variants, source.variants.chromosome).values())
     if 8.0 * len(samples) ** 2 * len(groups) > held_bytes:
         return _sum_of(source, variants, scaling, samples, progress or Silent())

@@ -14,6 +14,7 @@ from nextlmm.linalg.packed import PackedCovariance, PackedTriangle, packed_lengt
 from nextlmm.progress import Progress, Silent
 from nextlmm.relatedness.columns import blocks_of
 from nextlmm.relatedness.operator import RelationshipOperator
+from nextlmm.work import count
 
 _BLOCK = 1024  # variants that are multiplied together; two arrays of so many columns are held
 
@@ -101,19 +102,20 @@ def _sum_over(
     diagonal = np.zeros(n)
     room = np.empty((min(_BLOCK, operator.n_variants), n), np.float32)
     used = np.flatnonzero(is_used)
+    count(operations=float(n) ** 2 * len(used), genotypes=float(n) * len(used))
     first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
     for at in blocks_of(first, last, _BLOCK):
-        count = int(np.count_nonzero(is_used[at]))
-        if count == 0:
+        size = int(np.count_nonzero(is_used[at]))
+        if size == 0:
             continue
         f = operator.columns.block(at, np.float32).T
-        if count < len(f):
+        if size < len(f):
             f = f[is_used[at]]
         # Gathered into columns without gaps, as the product wants them.
-        columns = np.take(f, operator.rows, axis=1, out=room[:count], mode="clip")
+        columns = np.take(f, operator.rows, axis=1, out=room[:size], mode="clip")
         diagonal += np.einsum("bi,bi->i", columns, columns, dtype=np.float64)
-        values = lapack.ssfrk(n, count, 1.0, columns.T, 1.0, values, uplo="L", overwrite_c=1)
-        listener.advance(count)
+        values = lapack.ssfrk(n, size, 1.0, columns.T, 1.0, values, uplo="L", overwrite_c=1)
+        listener.advance(size)
     triangle = PackedTriangle(n, values)
     triangle.set_diagonal(diagonal)
     return triangle

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import polars as pl
 
 from nextlmm.output.document import write_document
-from nextlmm.output.export import EXPORTS, MISSING, Export
+from nextlmm.output.exported import Exported, publish_exports
 from nextlmm.output.log import write_log
 from nextlmm.output.names import RunFiles
 from nextlmm.output.publication import Publication
@@ -28,6 +28,7 @@ def publish_tables(
     traits: Mapping[str, Mapping[str, Any]],
     files: RunFiles,
     *,
+    about: Mapping[str, Any] | None = None,
     threads: int = 1,
 ) -> None:
     """Write the tables of every trait, and its plots while the tables are compressed.
@@ -42,6 +43,8 @@ def publish_tables(
         The entry of each trait in the result document.
     files
         Where everything goes; plots are drawn for the traits that have a name for them.
+    about
+        The result document before it has traits; needed for GWAS-SSF and GWAS-VCF.
     threads
         Processor cores for compressing the tables; does not change a byte.
 
@@ -55,10 +58,8 @@ def publish_tables(
             paths = files.traits[trait]
             drawn = artist.submit(_draw, publication, paths, trait, frame, traits[trait])
             _write_table(publication, paths, frame, threads=threads)
-            for name, export in EXPORTS.items():
-                if name in paths:
-                    writer = partial(_write_export, export, frame, threads=threads)
-                    publication.write(paths[name], writer)
+            source = Exported(trait, frame, traits[trait], about or {}, threads)
+            publish_exports(publication, source, paths)
             if "leads" in paths:
                 leads = lead_table(traits[trait]["portrait"]["leads"])
                 publication.write(paths["leads"], partial(write_plain_table, leads))
@@ -79,17 +80,6 @@ def _write_table(
         position = frame["base_pair_location"].to_numpy()
         index = tabix_index(chromosome, position, layouts[0])
         publication.write(paths["index"], lambda handle: handle.write(index))
-
-
-def _write_export(export: Export, frame: pl.DataFrame, handle: BinaryIO, *, threads: int) -> None:
-    """Write a result table in the format of another program."""
-    table = export.table(frame)
-    if export.suffix == "parquet":
-        table.write_parquet(handle, compression="zstd")
-    elif export.is_compressed:
-        write_table(table, handle, missing=MISSING, threads=threads)
-    else:
-        write_plain_table(table, handle, missing=MISSING)
 
 
 def publish_document(

@@ -222,7 +222,8 @@ class GwasOptions:
         Seed of every random draw. The same seed gives the same files.
     out_format
         Write the results in the columns of these programs too, for tools that read those: regenie,
-        plink2, gemma, fastgwa, saige, cojo (.ma), ldsc (.sumstats), pheweb, or parquet.
+        plink2, gemma, fastgwa, saige, cojo (.ma), ldsc (.sumstats), pheweb, gwas-ssf (for the GWAS
+        Catalog, with its metadata), gwas-vcf (with an index), or parquet.
     plots
         Draw the Manhattan and the QQ plot.
     plot_format

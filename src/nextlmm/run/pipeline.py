@@ -164,7 +164,7 @@ def _publish(
     with Publication() as publication:
         with watch.stage("writing results"):
             traits = {name: trait_facts(result, options, files) for name, result in results.items()}
-            publish_tables(publication, tables, traits, files, threads=threads)
+            publish_tables(publication, tables, traits, files, about=header, threads=threads)
         payloads = None
         if files.report is not None:
             with watch.stage("report"):
