@@ -39,7 +39,7 @@ def draw_components(values: FloatArray, vectors: FloatArray) -> Figure:
         axes.set_xlabel(_name(first, values, n))
         axes.set_ylabel(_name(second, values, n))
         _dress(axes)
-        axes.ticklabel_format(useOffset=False)
+        axes.locator_params(nbins=5)
     scree = panels[-1]
     scree.plot(np.arange(1, d + 1), values, marker="o", markersize=4, linewidth=0.8, color=_DARK)
     scree.set_xlabel("component")

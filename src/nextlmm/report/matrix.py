@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nextlmm.report.summary import LABEL_WIDTH, TEXT_WIDTH, Paragraph
-from nextlmm.report.wording import count, duration, reasons
+from nextlmm.report.wording import count, duration, real_up, reasons
 
 _SHOWN = 4
 
@@ -56,20 +56,16 @@ def _variants(variants: Mapping[str, Any]) -> tuple[str, ...]:
 def describe_components(document: Mapping[str, Any]) -> list[Paragraph]:
     """Samples, variants, components with their certificate, and files, in reading order."""
     samples, found = document["samples"], document["components"]
-    first = [f"{100 * share:.2g} %" for share in found["shares"]]
-    what = (
-        f"{count(len(first), 'component')} of {count(samples['kept'], 'sample')}, with "
-        f"{', '.join(first)} of the variance"
-    )
+    shares = ", ".join(f"{100 * share:.2g}" for share in found["shares"])
+    what = f"{count(len(found['shares']), 'component')} of {count(samples['kept'], 'sample')}"
     certificate = (
-        f"residual |K v - lambda v| / lambda of each at most "
-        f"{found['largest_residual']:.1e} "
-        f"(asked for: {found['tolerance']:g}), in {count(found['passes'], 'pass', 'passes')} over the "
-        "genotypes"
+        "residual |K v - lambda v| / lambda of each at most "
+        f"{real_up(found['largest_residual'])} (asked for: {found['tolerance']:g}), in "
+        f"{count(found['passes'], 'pass', 'passes')} over the genotypes"
     )
     return [
         Paragraph("", (f"nextlmm {document['nextlmm']['version']}",), "title"),
-        Paragraph("components", _lines(what)),
+        Paragraph("components", _lines(what, f"% of the variance: {shares}")),
         Paragraph("certificate", _lines(certificate)),
         Paragraph("samples", _lines(_step("kept", samples["kept"], samples))),
         Paragraph("variants", _lines(*_variants(document["relationship_matrix"]))),

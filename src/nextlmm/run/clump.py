@@ -153,7 +153,7 @@ def _trait(document: str, content: Mapping[str, Any], trait: str | None) -> str:
     if trait not in names:
         seen = "no trait was named" if trait is None else f"it has no trait '{trait}'"
         raise UsageError(
-            f"{document} is of the traits {', '.join(names)}, but {seen}; name one of them "
+            f"The traits of {document} are {', '.join(names)}, but {seen}; name one of them "
             "(--trait)."
         )
     return str(trait)

@@ -137,12 +137,10 @@ def simulate(options: SimulateOptions, progress: Progress | None = None) -> Simu
 
 def _new_genome(options: SimulateOptions) -> tuple[np.random.Generator, _Genome]:
     """The samples, variants and effects of genotypes to be made."""
-    n, m, structure = options.samples, options.variants, options.structure
-    # They are given wherever genotypes are not.
-    assert None not in (n, m, structure, options.chromosomes)  # noqa: S101
+    n, m, n_chromosomes = options.shape
     _check_causal(options.causal, m, "variants")
-    rng = seeded(options.seed, options.structure, n, m)
-    variants = variant_table(m, options.chromosomes)
+    rng = seeded(options.seed, options.kind, n, m)
+    variants = variant_table(m, n_chromosomes)
     effects = draw_effects(rng, variants.chromosome, options.causal)
     return rng, _Genome.of(sample_table(n), variants, effects)
 
@@ -151,8 +149,7 @@ def _blocks(
     rng: np.random.Generator, genome: _Genome, options: SimulateOptions, listener: Progress
 ) -> Iterator[Calls]:
     """The calls, some missing, whose genetic values are added up before they are."""
-    assert options.structure  # noqa: S101
-    kind, n = KINDS[options.structure], len(genome.samples)
+    kind, n = KINDS[options.kind], len(genome.samples)
     listener.start("Simulating genotypes", len(genome.variants))
     for columns, calls in genotype_blocks(rng, kind, n=n, variants=genome.variants):
         own = genome.effects[columns]

@@ -19,7 +19,14 @@ from nextlmm.simulation.structure import Structure
 
 _COHORT = Group("Cohort", sort_key=2)
 _TRAIT = Group("Trait", sort_key=3)
-_NEW = {"samples": 1_000, "variants": 10_000, "chromosomes": 20, "structure": "mixture"}
+_SAMPLES, _VARIANTS, _CHROMOSOMES = 1_000, 10_000, 20
+_STRUCTURE: Structure = "mixture"
+_NEW = {
+    "samples": _SAMPLES,
+    "variants": _VARIANTS,
+    "chromosomes": _CHROMOSOMES,
+    "structure": _STRUCTURE,
+}
 
 
 @Parameter(name="*")
@@ -96,6 +103,20 @@ class SimulateOptions(GenotypeFiles):
     def has_genotypes(self) -> bool:
         """Whether traits are simulated on given genotypes."""
         return any(getattr(self, name) is not None for name in GENOTYPES)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Samples, variants and chromosomes of genotypes that are made."""
+        return (
+            self.samples or _SAMPLES,
+            self.variants or _VARIANTS,
+            self.chromosomes or _CHROMOSOMES,
+        )
+
+    @property
+    def kind(self) -> Structure:
+        """Kind of the population whose genotypes are made."""
+        return self.structure or _STRUCTURE
 
     @property
     def as_gwas(self) -> GwasOptions:
