@@ -105,6 +105,8 @@ def leading_eigenpairs(
 class _Space:
     """A block Krylov space that is restarted from its best Ritz vectors when it is full."""
 
+    _best: tuple[FloatArray, FloatArray, FloatArray]
+
     def __init__(
         self,
         operator: Operator,
