@@ -10,7 +10,6 @@ the vector and an eigenvector is at most |r| divided by the distance to the othe
 That no larger eigenvalue was missed is not in it; a random start misses one with probability 0.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +59,6 @@ def leading_eigenpairs(
     *,
     tolerance: float,
     rng: np.random.Generator,
-    told: Callable[[], None] = lambda: None,
 ) -> Eigenpairs:
     """The ``count`` largest eigenvalues above zero of an operator, fewer if it has no more.
 
@@ -71,7 +69,6 @@ def leading_eigenpairs(
     count : pairs wanted, at most n.
     tolerance : largest residual of any, relative to its value.
     rng : of the start.
-    told : called after every product.
 
     Raises
     ------
@@ -80,7 +77,7 @@ def leading_eigenpairs(
 
     Cost: so many products with ``count + 8`` columns as it takes, and 16 (n, count + 8) arrays.
     """
-    space = _Space(operator, n, min(n, count + _OVERSAMPLING), rng, told)
+    space = _Space(operator, n, min(n, count + _OVERSAMPLING), rng)
     while True:
         values, vectors, images = space.extended()
         lengths = np.linalg.norm(images - vectors * values, axis=0)[:count]
@@ -113,9 +110,8 @@ class _Space:
         n: int,
         block: int,
         rng: np.random.Generator,
-        told: Callable[[], None],
     ) -> None:
-        self._operator, self._n, self._block, self._told = operator, n, block, told
+        self._operator, self._n, self._block = operator, n, block
         self._bases = [orthonormal(rng.standard_normal((n, block)))]
         self._images: list[FloatArray] = []
         self.n_passes = 0
@@ -143,7 +139,6 @@ class _Space:
     def _multiply(self) -> None:
         self._images.append(self._operator(self._bases[-1]))
         self.n_passes += 1
-        self._told()
 
 
 def _not_converged(lengths: FloatArray, values: FloatArray, tolerance: float, n_passes: int) -> str:

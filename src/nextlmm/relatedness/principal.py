@@ -1,7 +1,5 @@
 """Principal components of genotypes: the leading eigenvectors of K, which is never formed."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from nextlmm.errors import VariantError
@@ -16,7 +14,6 @@ def principal_components(
     *,
     tolerance: float,
     seed: int = 0,
-    told: Callable[[], None] = lambda: None,
 ) -> Eigenpairs:
     """The ``count`` leading eigenpairs of K, each with a residual of at most ``tolerance``.
 
@@ -29,7 +26,6 @@ def principal_components(
     count : components wanted.
     tolerance : largest |K v - lambda v| / lambda of any.
     seed : of the start of the search.
-    told : called after every pass over the genotypes.
 
     Raises
     ------
@@ -47,7 +43,7 @@ def principal_components(
         rng = np.random.default_rng(seed)
         with one_thread():
             found = leading_eigenpairs(
-                operator.matmul, operator.n, count, tolerance=tolerance, rng=rng, told=told
+                operator.matmul, operator.n, count, tolerance=tolerance, rng=rng
             )
         most = len(found.values)
     if found is None or most < count:
