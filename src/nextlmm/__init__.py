@@ -47,16 +47,24 @@ if TYPE_CHECKING:
     from nextlmm.report.figures import manhattan, qq
     from nextlmm.run.analysis import Analysis, analyse
     from nextlmm.run.arrays import RelatedGenotypes, associate
+    from nextlmm.run.clump import ClumpRun, clump
+    from nextlmm.run.clump_options import ClumpOptions
     from nextlmm.run.grm import GrmRun, write_grm
     from nextlmm.run.grm_options import GrmOptions
     from nextlmm.run.model import Model
     from nextlmm.run.options import GwasOptions
+    from nextlmm.run.pca import PcaRun, pca
+    from nextlmm.run.pca_options import PcaOptions
     from nextlmm.run.pipeline import GwasRun, gwas
     from nextlmm.run.problem import Problem, Relating, make_problem
+    from nextlmm.run.simulate import SimulatedCohort, simulate
+    from nextlmm.run.simulate_options import SimulateOptions
 
 _HOME = {
     "Analysis": "run.analysis",
     "Budget": "linalg.hodlr_build",
+    "ClumpOptions": "run.clump_options",
+    "ClumpRun": "run.clump",
     "Cohort": "cohort.align",
     "DenseCovariance": "linalg.dense",
     "GrmOptions": "run.grm_options",
@@ -66,14 +74,19 @@ _HOME = {
     "Model": "run.model",
     "NextlmmError": "errors",
     "NullModel": "lmm.null",
+    "PcaOptions": "run.pca_options",
+    "PcaRun": "run.pca",
     "Problem": "run.problem",
     "RelatedGenotypes": "run.arrays",
     "Relating": "run.problem",
+    "SimulateOptions": "run.simulate_options",
+    "SimulatedCohort": "run.simulate",
     "VariantFilter": "genotype.filters",
     "align": "cohort.align",
     "analyse": "run.analysis",
     "array_source": "genotype.array",
     "associate": "run.arrays",
+    "clump": "run.clump",
     "cluster_tree": "linalg.ordering",
     "estimate_null": "lmm.estimate",
     "fit_null": "lmm.null",
@@ -84,10 +97,12 @@ _HOME = {
     "manhattan": "report.figures",
     "measure_divergence": "linalg.divergence",
     "open_genotypes": "genotype.source",
+    "pca": "run.pca",
     "qq": "report.figures",
     "read_sample_list": "cohort.table",
     "read_sample_table": "cohort.table",
     "select_variants": "genotype.filters",
+    "simulate": "run.simulate",
     "spectral_covariance": "linalg.spectral",
     "summarise_variants": "genotype.summary",
     "write_grm": "run.grm",
@@ -96,6 +111,8 @@ _HOME = {
 __all__ = [
     "Analysis",
     "Budget",
+    "ClumpOptions",
+    "ClumpRun",
     "Cohort",
     "DenseCovariance",
     "GrmOptions",
@@ -105,14 +122,19 @@ __all__ = [
     "Model",
     "NextlmmError",
     "NullModel",
+    "PcaOptions",
+    "PcaRun",
     "Problem",
     "RelatedGenotypes",
     "Relating",
+    "SimulateOptions",
+    "SimulatedCohort",
     "VariantFilter",
     "align",
     "analyse",
     "array_source",
     "associate",
+    "clump",
     "cluster_tree",
     "estimate_null",
     "fit_null",
@@ -123,10 +145,12 @@ __all__ = [
     "manhattan",
     "measure_divergence",
     "open_genotypes",
+    "pca",
     "qq",
     "read_sample_list",
     "read_sample_table",
     "select_variants",
+    "simulate",
     "spectral_covariance",
     "summarise_variants",
     "write_grm",

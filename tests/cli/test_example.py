@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nextlmm.cli.commands.example import example_options, verdict
-from nextlmm.testing.simulate import ExampleFiles, PlantedLocus
+from nextlmm.simulation.example import ExampleFiles, PlantedLocus
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,19 @@ from importlib import metadata
 
 from cyclopts import App, CycloptsError
 
+from nextlmm.cli.commands.clump import clump
 from nextlmm.cli.commands.example import example
 from nextlmm.cli.commands.explain import explain
 from nextlmm.cli.commands.grm import grm
 from nextlmm.cli.commands.gwas import gwas
+from nextlmm.cli.commands.pca import pca
 from nextlmm.cli.commands.report import report
 from nextlmm.cli.commands.shared import DEBUG_FLAG, PROGRAM_BEGIN
+from nextlmm.cli.commands.simulate import simulate
 from nextlmm.cli.sentences import failure_sentence, unknown_option, usage_sentence
 from nextlmm.errors import NextlmmError, UsageError
 
-_COMMANDS = ("gwas", "grm", "report", "explain", "example")
+_COMMANDS = ("gwas", "grm", "pca", "clump", "report", "explain", "simulate", "example")
 _USAGE, _BROKEN_PIPE = 2, 141
 
 
@@ -81,8 +84,24 @@ def build_app() -> App:
             "--out results/cohort"
         ),
     )
+    app.command(
+        pca,
+        help_epilogue=(
+            "Example: nextlmm pca --bfile cohort --grm-prune 200,50,0.2 --out results/cohort"
+        ),
+    )
+    app.command(
+        clump,
+        help_epilogue="Example: nextlmm clump results/height.json --r2 0.2 --out results/r02",
+    )
     app.command(report, help_epilogue="Example: nextlmm report results/height.json")
     app.command(explain, help_epilogue="Example: nextlmm explain E320")
+    app.command(
+        simulate,
+        help_epilogue=(
+            "Example: nextlmm simulate --samples 2000 --structure families --h2 0.4 --out cohort"
+        ),
+    )
     app.command(example)
     app.register_install_completion_command(
         help="Install completion of commands and options for the shell in use."

@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,15 +105,9 @@ def write_plink_blocks(
     partial = [target.with_name(target.name + ".partial") for target in targets]
     try:
         with partial[0].open("wb") as bed:
-            bed.write(BED_MAGIC)
-            written = 0
-            for block in blocks:
-                _check_shape(prefix, (len(block), len(variants)), samples, variants)
-                bed.write(_pack(block, written).tobytes())
-                written += block.shape[1]
-        _check_shape(prefix, (len(samples), written), samples, variants)
-        _write_lines(partial[1], _bim_lines(variants))
-        _write_lines(partial[2], _fam_lines(samples))
+            write_bed(bed, blocks, samples, variants, name=os.fspath(prefix))
+        partial[1].write_bytes(bim_text(variants))
+        partial[2].write_bytes(fam_text(samples))
         for source, target in zip(partial, targets, strict=True):
             source.replace(target)
     except OSError as error:
@@ -125,6 +119,40 @@ def write_plink_blocks(
         for leftover in partial:
             with contextlib.suppress(OSError):
                 leftover.unlink()
+
+
+def write_bed(
+    handle: BinaryIO,
+    blocks: Iterable[NDArray[np.generic]],
+    samples: SampleTable,
+    variants: VariantTable,
+    *,
+    name: str = "the genotypes",
+) -> None:
+    """Write the content of a .bed file from consecutive blocks; see `write_plink_blocks`.
+
+    Raises
+    ------
+    OutputError
+        If a dosage cannot be written, or the blocks do not fit the tables; ``name`` is theirs.
+    """
+    handle.write(BED_MAGIC)
+    written = 0
+    for block in blocks:
+        _check_shape(name, (len(block), len(variants)), samples, variants)
+        handle.write(_pack(block, written).tobytes())
+        written += block.shape[1]
+    _check_shape(name, (len(samples), written), samples, variants)
+
+
+def bim_text(variants: VariantTable) -> bytes:
+    """The content of a .bim file, genetic positions 0."""
+    return _text(_bim_lines(variants))
+
+
+def fam_text(samples: SampleTable) -> bytes:
+    """The content of a .fam file, sex, parents and trait unknown."""
+    return _text(_fam_lines(samples))
 
 
 def _check_shape(
@@ -157,5 +185,5 @@ def _fam_lines(samples: SampleTable) -> list[str]:
     return [f"{family}\t{sample}\t0\t0\t0\t-9" for family, sample in pairs]
 
 
-def _write_lines(path: Path, lines: list[str]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+def _text(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()

@@ -85,12 +85,12 @@ def krylov_search(
     At most ``block (steps + 1)`` Ritz pairs, or ``block (2 steps + 1)``.
     """
     block = min(n, block)
-    bases = [_orthonormal(rng.standard_normal((n, block)))]
+    bases = [orthonormal(rng.standard_normal((n, block)))]
     images = [(yield bases[0])]
     for most in (steps, 2 * steps):
         for _ in range(min(most, (n - 1) // block) - len(bases) + 1):
             room = n - block * len(bases)
-            bases.append(_against(images[-1], bases)[:, :room])
+            bases.append(orthonormal_against(images[-1], bases)[:, :room])
             images.append((yield bases[-1]))
         basis = np.hstack(bases)
         values, rotation, rounding = diagonalized(basis, np.hstack(images))
@@ -112,14 +112,15 @@ def diagonalized(basis: FloatArray, image: FloatArray) -> tuple[FloatArray, Floa
     return values, rotation, float(np.abs(small - small.T).max())
 
 
-def _against(x: FloatArray, bases: list[FloatArray]) -> FloatArray:
+def orthonormal_against(x: FloatArray, bases: list[FloatArray]) -> FloatArray:
     """Orthonormal columns that span x outside the bases; twice is enough."""
     for _ in range(2):
         for basis in bases:
             x = x - basis @ (basis.T @ x)
-        x = _orthonormal(x)
+        x = orthonormal(x)
     return x
 
 
-def _orthonormal(x: FloatArray) -> FloatArray:
+def orthonormal(x: FloatArray) -> FloatArray:
+    """Orthonormal columns (n, k) that span those of x (n, k)."""
     return np.asarray(linalg.qr(x, mode="economic", check_finite=False)[0])

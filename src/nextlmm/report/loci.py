@@ -52,13 +52,16 @@ def find_loci(frame: pl.DataFrame, p_value: float) -> pl.DataFrame:
     return leads.join(extent, on="locus", how="left", maintain_order="left").drop("locus")
 
 
-def locus_labels(passing: pl.DataFrame) -> NDArray[np.intp]:
-    """The number of the locus, (k,), of each of the variants that pass; see `find_loci`."""
+def locus_labels(passing: pl.DataFrame, gap_bp: float = LOCUS_GAP_BP) -> NDArray[np.intp]:
+    """The number of the locus, (k,), of each of the variants that pass; see `find_loci`.
+
+    Neighbours within a locus are at most ``gap_bp`` apart.
+    """
     chromosome = passing["chromosome"].rank("dense").to_numpy()
     position = passing["base_pair_location"].to_numpy()
     order = np.lexsort((position, chromosome))
     starts = np.ones(len(order), dtype=bool)
-    starts[1:] = (np.diff(position[order]) > LOCUS_GAP_BP) | (np.diff(chromosome[order]) != 0)
+    starts[1:] = (np.diff(position[order]) > gap_bp) | (np.diff(chromosome[order]) != 0)
     labels = np.empty(len(order), dtype=np.intp)
     labels[order] = np.cumsum(starts)
     return labels

@@ -1,11 +1,11 @@
-"""What the screen shows of a relationship matrix that was written, from its document alone."""
+"""What the screen shows of matrices and components that were written, from the document alone."""
 
 import textwrap
 from collections.abc import Mapping
 from typing import Any
 
 from nextlmm.report.summary import LABEL_WIDTH, TEXT_WIDTH, Paragraph
-from nextlmm.report.wording import count, duration, reasons
+from nextlmm.report.wording import count, duration, real_up, reasons
 
 _SHOWN = 4
 
@@ -51,3 +51,24 @@ def _variants(variants: Mapping[str, Any]) -> tuple[str, ...]:
     if pruned:
         lines.append(f"{pruned['kept']:,} kept of {pruned['of']:,} by pruning: {pruned['rule']}")
     return (*lines, f"{variants['varying']:,} that vary make the matrix")
+
+
+def describe_components(document: Mapping[str, Any]) -> list[Paragraph]:
+    """Samples, variants, components with their certificate, and files, in reading order."""
+    samples, found = document["samples"], document["components"]
+    shares = ", ".join(f"{100 * share:.2g}" for share in found["shares"])
+    what = f"{count(len(found['shares']), 'component')} of {count(samples['kept'], 'sample')}"
+    certificate = (
+        "residual |K v - lambda v| / lambda of each at most "
+        f"{real_up(found['largest_residual'])} (asked for: {found['tolerance']:g}), in "
+        f"{count(found['passes'], 'pass', 'passes')} over the genotypes"
+    )
+    return [
+        Paragraph("", (f"nextlmm {document['nextlmm']['version']}",), "title"),
+        Paragraph("components", _lines(what, f"% of the variance: {shares}")),
+        Paragraph("certificate", _lines(certificate)),
+        Paragraph("samples", _lines(_step("kept", samples["kept"], samples))),
+        Paragraph("variants", _lines(*_variants(document["relationship_matrix"]))),
+        Paragraph("files", tuple(document["files"])),
+        Paragraph("time", (duration(document["seconds"]),)),
+    ]

@@ -1,6 +1,5 @@
 """From genotypes to a relationship matrix in a file."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,11 +10,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nextlmm.cohort.align import LeftOut, apply_lists
-from nextlmm.cohort.table import read_sample_list
-from nextlmm.errors import FormatError, UsageError, VariantError
-from nextlmm.genotype.source import GenotypeSource
-from nextlmm.genotype.summary import summarise_variants
+from nextlmm.errors import FormatError, UsageError
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.threads import available_threads
 from nextlmm.output.bgzf import bgzf_blocks
@@ -24,21 +19,19 @@ from nextlmm.output.names import refuse_inputs
 from nextlmm.output.provenance import describe_run, hashing
 from nextlmm.output.publication import Publication, check_writable
 from nextlmm.progress import Progress, Silent
-from nextlmm.relatedness.grm import relationship_sum, variant_scaling
+from nextlmm.relatedness.grm import relationship_sum
 from nextlmm.relatedness.grm_formats import file_ends
 from nextlmm.relatedness.grm_writer import Relationships, matrix_files
-from nextlmm.relatedness.prune import prune
-from nextlmm.relatedness.prune_rule import parse_pruning
+from nextlmm.run.chosen import choose_related, input_paths, output_paths
 from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.grm_options import GrmOptions
-from nextlmm.run.inputs import open_source, tested_filter
-from nextlmm.run.related import Related, select
+from nextlmm.run.inputs import open_source
+from nextlmm.run.related import Related
 from nextlmm.run.timing import Stopwatch, peak_memory_bytes
 
 _GIB = 2.0**30
 _ARRAYS = 2  # of n x n numbers, the sum and what a block adds
 _NOT_IN_NAMES = "/\\\0"
-_LISTS = ("keep", "remove", "extract", "exclude")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +76,10 @@ def write_grm(
     threads, listener = options.threads or available_threads(), progress or Silent()
     with threadpool_limits(options.threads):
         source = open_source(options.as_gwas, listener)
-        related, left_out = _choose(source, options, listener)
+        related, left_out = choose_related(source, options, listener)
         groups = _groups(related, options)
         names = {chromosome: _names(options, chromosome) for chromosome in groups}
-        inputs = {name: getattr(options, name) for name in _LISTS if getattr(options, name)}
-        paths = {**source.files, **inputs}
+        paths = input_paths(source, options)
         files = (*(path for own in names.values() for path in own), _document(options))
         refuse_inputs(files, paths.values())
         check_writable(files)
@@ -122,39 +114,6 @@ def write_grm(
     return GrmRun(document, files)
 
 
-def _choose(
-    source: GenotypeSource, options: GrmOptions, listener: Progress
-) -> tuple[Related, dict[str, int]]:
-    """The samples and variants of a matrix, and why other samples are not in it."""
-    keep = read_sample_list(options.keep) if options.keep else None
-    remove = read_sample_list(options.remove) if options.remove else None
-    left_out = LeftOut(source.samples.sample_id)
-    is_kept = apply_lists(source.samples, left_out, keep, remove, None)
-    samples = np.flatnonzero(is_kept)
-    summary = summarise_variants(source, samples, progress=listener)
-    selection = select(source, samples, summary, tested_filter(options.as_gwas))
-    variants, pruned = selection.index, None
-    if options.grm_prune is not None:
-        pruned = parse_pruning(options.grm_prune), len(selection)
-        variants = prune(source, variants, samples, summary, pruned[0], progress=listener)
-    scaling = variant_scaling(summary, options.grm_weighting)
-    related = Related(
-        source=source,
-        samples=samples,
-        variants=variants,
-        summary=summary,
-        scaling=scaling,
-        excluded=selection.excluded,
-        pruned=pruned,
-    )
-    if not related.n_varying:
-        raise VariantError(
-            f"none of the {len(variants):,} variants varies among the {len(samples):,} samples; "
-            "expected at least one that does: relax the filters, or keep more samples"
-        )
-    return related, left_out.counts
-
-
 def _groups(related: Related, options: GrmOptions) -> dict[str, IndexArray]:
     """The variants of each matrix by chromosome, of a single one by the empty name."""
     if not options.per_chromosome:
@@ -172,19 +131,14 @@ def _names(options: GrmOptions, chromosome: str) -> tuple[Path, ...]:
     FormatError
         If a file cannot have the name of the chromosome.
     """
-    if os.path.isdir(options.out):
-        raise UsageError(
-            f"Option out is {options.out!r}, which is a folder; give a prefix for the files in it, "
-            f"such as {os.path.join(options.out, 'cohort')}."
-        )
     if set(chromosome) & set(_NOT_IN_NAMES):
         raise FormatError(
             f"a chromosome is called '{chromosome}', which no file can be named after; expected a "
             "name without slashes: rename it, or make one matrix for all chromosomes"
         )
-    stem = f"{options.out}.chr{chromosome}" if chromosome else options.out
+    stem = f".chr{chromosome}" if chromosome else ""
     ends = file_ends(options.format, is_standardized=options.is_standardized)
-    return tuple(Path(stem + end) for end in ends)
+    return output_paths(options.out, tuple(f"{stem}{end}" for end in ends))
 
 
 def _document(options: GrmOptions) -> Path:

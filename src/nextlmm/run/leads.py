@@ -1,5 +1,6 @@
 """Independent lead variants: clumps by LD from the same genotypes, and the regions around them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,18 +13,62 @@ from nextlmm.genotype.correlation import squared_correlation
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.output.schema import LEAD_COLUMNS
-from nextlmm.report.loci import count_tested, locus_labels
+from nextlmm.report.loci import LOCUS_GAP_BP, count_tested, locus_labels
 from nextlmm.report.thresholds import genome_wide_threshold, suggestive_threshold
 
 CLUMP_R2 = 0.1
 """A variant whose r2 with a stronger lead of its locus is this or more belongs to its clump."""
 
-_MOST_LEADS = 200
-_MOST_IN_LOCUS = 20
-_MOST_CANDIDATES = 10_000
 _MOST_REGIONS = 12
 _MOST_IN_REGION = 1_000
 _FLANK_BP = 500_000
+
+
+@dataclass(frozen=True)
+class Clumping:
+    """What makes a lead, and how many are looked for.
+
+    Attributes
+    ----------
+    p_value : largest of a variant that is looked at; None for the suggestive threshold.
+    r2 : squared correlation with a lead from which a variant belongs to it.
+    distance_bp : largest distance of such a variant from its lead, any in its locus if infinite.
+    most_candidates, most_leads, most_in_locus : of the variants that pass, of leads in all, and of
+        those in a locus.
+    """
+
+    p_value: float | None = None
+    r2: float = CLUMP_R2
+    distance_bp: float = math.inf
+    most_candidates: float = 10_000
+    most_leads: float = 200
+    most_in_locus: float = 20
+
+    def takes(self, r2: NDArray[np.float64], distance_bp: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which variants, (k,), belong to a lead, by r2 with it, high if NaN, and distance."""
+        return ~(r2 < self.r2) & (np.abs(distance_bp) <= self.distance_bp)
+
+    def threshold(self, table: pl.DataFrame) -> float:
+        """The largest p-value of a table that passes."""
+        return self.p_value or suggestive_threshold(count_tested(table))
+
+    def candidates(self, table: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
+        """Rows that pass, the strongest first, with their loci, and whether these are all."""
+        columns = ("row", "chromosome", "base_pair_location", "neg_log_10_p_value")
+        passing = (
+            table.with_row_index("row")
+            .filter(pl.col("neg_log_10_p_value") >= -np.log10(self.threshold(table)))
+            .select(columns)
+            .sort("neg_log_10_p_value", descending=True, maintain_order=True)
+        )
+        cut = passing.head(int(min(self.most_candidates, passing.height)))
+        # Whatever is within reach of a lead is in its locus.
+        finite = self.distance_bp if math.isfinite(self.distance_bp) else 0.0
+        labels = locus_labels(cut, max(LOCUS_GAP_BP, finite))
+        return cut.with_columns(locus=pl.Series(labels)), cut.height == passing.height
+
+
+AS_IN_A_STUDY = Clumping()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,32 +104,36 @@ def find_leads(
     samples: IndexArray,
     *,
     with_regions: bool = True,
+    clumping: Clumping = AS_IN_A_STUDY,
 ) -> Leads:
-    """Clump the variants that pass the suggestive threshold.
+    """Clump the variants that pass a threshold, the suggestive one unless told otherwise.
 
     Loci are those of :func:`nextlmm.report.loci.find_loci`. Within a locus the strongest variant
     leads and takes along those whose r2 with it is `CLUMP_R2` or more; of what is left the
-    strongest leads again, until nothing is left; at most 200 leads in all and 20 in a locus.
+    strongest leads again, until nothing is left; at most 200 leads in all and 20 in a locus. All
+    of this is as ``clumping`` says.
 
     Parameters
     ----------
     table : a result table.
     source : its genotypes.
-    variants : (m,) position in the source of each row.
+    variants : (m,) position in the source of each row; of those that pass, without regions.
     samples : the analysed samples, over which r2 is computed.
     with_regions : whether to look at the surroundings of the strongest leads too.
+    clumping : what makes a lead.
 
     Cost: reading the variants that pass, at most 10,000, once for each lead of their locus, and at
     most 1,000 variants for each of at most 12 regions.
     """
-    passing, is_complete = _candidates(table)
+    passing, is_complete = clumping.candidates(table)
+    position = table["base_pair_location"].to_numpy()
     clumps: list[_Clump] = []
     for locus in passing.partition_by("locus", maintain_order=True):
         rows = locus["row"].to_numpy().astype(np.intp)
-        most = min(_MOST_LEADS, len(clumps) + _MOST_IN_LOCUS)
+        most = min(clumping.most_leads, len(clumps) + clumping.most_in_locus)
         while len(rows) and len(clumps) < most:
             r2 = squared_correlation(source, variants[rows[0]], variants[rows], samples)
-            taken = ~(r2 < CLUMP_R2)
+            taken = clumping.takes(r2, position[rows] - position[rows[0]])
             taken[0] = True
             clumps.append(_Clump(int(locus["locus"][0]), int(rows[0]), rows[taken]))
             rows = rows[~taken]
@@ -93,21 +142,6 @@ def find_leads(
     clumps.sort(key=lambda clump: (-strength[clump.lead], clump.lead))
     regions = _regions(table, source, variants, samples, clumps) if with_regions else []
     return Leads(_lead_rows(table, clumps), regions, is_complete)
-
-
-def _candidates(table: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
-    """Rows that pass, the strongest first, with their loci, these in the order of their leads."""
-    n_tested = count_tested(table)
-    least = -np.log10(suggestive_threshold(n_tested))
-    columns = ("row", "chromosome", "base_pair_location", "neg_log_10_p_value")
-    passing = (
-        table.with_row_index("row")
-        .filter(pl.col("neg_log_10_p_value") >= least)
-        .select(columns)
-        .sort("neg_log_10_p_value", descending=True, maintain_order=True)
-    )
-    cut = passing.head(_MOST_CANDIDATES)
-    return cut.with_columns(locus=pl.Series(locus_labels(cut))), cut.height == passing.height
 
 
 def _lead_rows(table: pl.DataFrame, clumps: Sequence[_Clump]) -> list[dict[str, Any]]:

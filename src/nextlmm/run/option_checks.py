@@ -155,7 +155,7 @@ def check_numbers(options: "GwasOptions") -> None:
     _check_integer(options, "seed", 0)
 
 
-def _check_real(options: "GwasOptions", name: str, allowed: str, accept: Any) -> None:
+def _check_real(options: object, name: str, allowed: str, accept: Any) -> None:
     value = getattr(options, name)
     if value is None:
         return
@@ -168,7 +168,7 @@ def _check_real(options: "GwasOptions", name: str, allowed: str, accept: Any) ->
     object.__setattr__(options, name, number)
 
 
-def _check_integer(options: "GwasOptions", name: str, lowest: int) -> None:
+def _check_integer(options: object, name: str, lowest: int) -> None:
     value = getattr(options, name)
     if value is None:
         return
@@ -181,6 +181,9 @@ def _check_integer(options: "GwasOptions", name: str, lowest: int) -> None:
             f"{option_name(name)} is {value!r}, but it must be a whole number of at least {lowest}."
         )
     object.__setattr__(options, name, number)
+
+
+check_real, check_integer = _check_real, _check_integer  # for the options of every command
 
 
 def check_genotypes(options: "GwasOptions") -> None:

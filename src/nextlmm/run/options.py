@@ -353,7 +353,7 @@ class GwasOptions:
         for field in fields(self):
             value = getattr(self, field.name)
             if value != _default(field):
-                arguments += _argument(field.name, value)
+                arguments += argument(field.name, value)
         return arguments
 
     def to_command(self) -> str:
@@ -390,7 +390,8 @@ def _default(field: Field[Any]) -> object:
     return MISSING if field.default is MISSING else field.default
 
 
-def _argument(name: str, value: object) -> list[str]:
+def argument(name: str, value: object) -> list[str]:
+    """The words of the command line that give an option a value."""
     if isinstance(value, bool):
         return [flag(name) if value else "--no-" + name.replace("_", "-")]
     values = [str(item) for item in value] if isinstance(value, tuple) else [str(value)]

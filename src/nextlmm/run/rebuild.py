@@ -42,16 +42,16 @@ def rebuild_report(document: str, out: str | None = None) -> Path:
         If the page cannot be written.
     """
     path = Path(document)
-    content = _read_document(path)
+    content = read_document(path)
     target = path.with_suffix(".html") if out is None else Path(out)
-    sources = {name: _table_path(path, name, facts) for name, facts in content["traits"].items()}
+    sources = {name: table_path(path, name, facts) for name, facts in content["traits"].items()}
     if target.resolve() in {each.resolve() for each in (path, *sources.values())}:
         raise UsageError(
             f"Option out is {target}, which the report is made from; give it another name."
         )
     check_writable([target])
     tables = {
-        name: _read_table(source, name, content["traits"][name]) for name, source in sources.items()
+        name: read_table(source, name, content["traits"][name]) for name, source in sources.items()
     }
     payloads = page_payloads(tables, content["traits"])
     with Publication() as publication:
@@ -59,7 +59,8 @@ def rebuild_report(document: str, out: str | None = None) -> Path:
     return target
 
 
-def _read_document(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """The result document of a run."""
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
@@ -81,7 +82,7 @@ def _read_document(path: Path) -> dict[str, Any]:
     return content
 
 
-def _table_path(document: Path, trait: str, facts: Mapping[str, Any]) -> Path:
+def table_path(document: Path, trait: str, facts: Mapping[str, Any]) -> Path:
     """Where the table of a trait is: beside the document, or where the run wrote it."""
     recorded = Path((facts.get("files") or {}).get("table", ""))
     for candidate in (document.parent / recorded.name, recorded):
@@ -93,7 +94,8 @@ def _table_path(document: Path, trait: str, facts: Mapping[str, Any]) -> Path:
     )
 
 
-def _read_table(path: Path, trait: str, facts: Mapping[str, Any]) -> pl.DataFrame:
+def read_table(path: Path, trait: str, facts: Mapping[str, Any]) -> pl.DataFrame:
+    """The table of a trait, without the bounds of its p-values."""
     types = {column.name: column.dtype for column in RESULT_COLUMNS}
     try:
         frame = pl.read_csv(

@@ -1,1 +1,1 @@
-"""Data whose truth is known, and slow answers that are right by definition."""
+"""Slow answers that are right by definition."""

@@ -13,7 +13,7 @@ from nextlmm.errors import OutputError
 from nextlmm.run.options import GwasOptions, Mode, whole_number
 
 if TYPE_CHECKING:
-    from nextlmm.testing.simulate import ExampleFiles, PlantedLocus
+    from nextlmm.simulation.example import ExampleFiles, PlantedLocus
 
 _NEAR_BP = 1_000_000
 
@@ -42,7 +42,7 @@ def example(
     del debug  # read by the entry point, which handles errors
     # The numerical libraries load in a second: --help and usage errors must not wait for them.
     from nextlmm.run.pipeline import gwas  # noqa: PLC0415
-    from nextlmm.testing.simulate import write_example  # noqa: PLC0415
+    from nextlmm.simulation.example import write_example  # noqa: PLC0415
 
     _make_folder(out)
     files = write_example(out)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nextlmm.genotype.source import open_genotypes
-from nextlmm.testing.simulate import Example, ExampleFiles, simulate_example, write_example
+from nextlmm.simulation.example import Example, ExampleFiles, simulate_example, write_example
 
 
 @pytest.fixture(scope="module")
