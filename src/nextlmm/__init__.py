@@ -49,9 +49,13 @@ if TYPE_CHECKING:
     from nextlmm.run.arrays import RelatedGenotypes, associate
     from nextlmm.run.grm import GrmRun, write_grm
     from nextlmm.run.grm_options import GrmOptions
+    from nextlmm.run.heritability import estimate_h2
     from nextlmm.run.model import Model
+    from nextlmm.run.null_options import H2Options, PredictOptions
+    from nextlmm.run.null_run import NullRun
     from nextlmm.run.options import GwasOptions
     from nextlmm.run.pipeline import GwasRun, gwas
+    from nextlmm.run.predict import predict
     from nextlmm.run.problem import Problem, Relating, make_problem
 
 _HOME = {
@@ -63,9 +67,12 @@ _HOME = {
     "GrmRun": "run.grm",
     "GwasOptions": "run.options",
     "GwasRun": "run.pipeline",
+    "H2Options": "run.null_options",
     "Model": "run.model",
     "NextlmmError": "errors",
     "NullModel": "lmm.null",
+    "NullRun": "run.null_run",
+    "PredictOptions": "run.null_options",
     "Problem": "run.problem",
     "RelatedGenotypes": "run.arrays",
     "Relating": "run.problem",
@@ -75,6 +82,7 @@ _HOME = {
     "array_source": "genotype.array",
     "associate": "run.arrays",
     "cluster_tree": "linalg.ordering",
+    "estimate_h2": "run.heritability",
     "estimate_null": "lmm.estimate",
     "fit_null": "lmm.null",
     "gwas": "run.pipeline",
@@ -84,6 +92,7 @@ _HOME = {
     "manhattan": "report.figures",
     "measure_divergence": "linalg.divergence",
     "open_genotypes": "genotype.source",
+    "predict": "run.predict",
     "qq": "report.figures",
     "read_sample_list": "cohort.table",
     "read_sample_table": "cohort.table",
@@ -102,9 +111,12 @@ __all__ = [
     "GrmRun",
     "GwasOptions",
     "GwasRun",
+    "H2Options",
     "Model",
     "NextlmmError",
     "NullModel",
+    "NullRun",
+    "PredictOptions",
     "Problem",
     "RelatedGenotypes",
     "Relating",
@@ -114,6 +126,7 @@ __all__ = [
     "array_source",
     "associate",
     "cluster_tree",
+    "estimate_h2",
     "estimate_null",
     "fit_null",
     "gwas",
@@ -123,6 +136,7 @@ __all__ = [
     "manhattan",
     "measure_divergence",
     "open_genotypes",
+    "predict",
     "qq",
     "read_sample_list",
     "read_sample_table",

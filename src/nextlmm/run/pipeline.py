@@ -79,7 +79,7 @@ class GwasRun:
 
 
 @dataclass(frozen=True, eq=False)
-class _Inputs:
+class Inputs:
     """Everything read from files; genotypes are read when asked for."""
 
     source: GenotypeSource
@@ -117,10 +117,10 @@ def gwas(
     threads = options.threads or available_threads()
     with threadpool_limits(options.threads):
         with watch.stage("reading tables"):
-            inputs = _read_inputs(options, progress or Silent())
+            inputs = read_inputs(options, progress or Silent())
             traits = split_names("trait", options.trait, inputs.traits.columns)
-            cohorts = [_align(inputs, options, name) for name in traits or (None,)]
-            paths = _input_paths(options, inputs)
+            cohorts = [cohort_of(inputs, options, name) for name in traits or (None,)]
+            paths = input_paths(options, inputs)
             variants = inputs.source.variants
             files = run_files(
                 options.out,
@@ -185,7 +185,8 @@ def _publish(
     return document
 
 
-def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
+def read_inputs(options: GwasOptions, listener: Progress) -> Inputs:
+    """Read every file that the options name."""
     # Genotypes may take minutes to read: what is quick to refuse is refused before.
     formula = None if options.covar_formula is None else parse_formula(options.covar_formula)
     traits = read_sample_table(options.pheno)
@@ -193,7 +194,7 @@ def _read_inputs(options: GwasOptions, listener: Progress) -> _Inputs:
     variant_filter = tested_filter(options)
     begin = time.perf_counter()
     source = open_source(options, listener)
-    return _Inputs(
+    return Inputs(
         source=source,
         advice=_advice(options, source, time.perf_counter() - begin),
         traits=traits,
@@ -238,7 +239,8 @@ def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | 
     return None if options.relatives is None else read_relatives(options.relatives)
 
 
-def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
+def cohort_of(inputs: Inputs, options: GwasOptions, trait: str | None) -> Cohort:
+    """The samples of a trait, of the only one if it is not named."""
     cohort = align(
         inputs.source.samples,
         inputs.traits,
@@ -262,23 +264,23 @@ def _align(inputs: _Inputs, options: GwasOptions, trait: str | None) -> Cohort:
     return replace(cohort, warnings=(*cohort.warnings, *hints))
 
 
-def _covariates(inputs: _Inputs, option: str, given: Sequence[str]) -> tuple[str, ...]:
+def _covariates(inputs: Inputs, option: str, given: Sequence[str]) -> tuple[str, ...]:
     """The covariates that an option names, none where there is no file of them."""
     columns = () if inputs.covariates is None else inputs.covariates.columns
     return split_names(option, given, columns)
 
 
 def _run_traits(
-    inputs: _Inputs, cohorts: Sequence[Cohort], options: GwasOptions, listener: Progress
+    inputs: Inputs, cohorts: Sequence[Cohort], options: GwasOptions, listener: Progress
 ) -> dict[str, TraitResult]:
     """Analyse each trait as if it were the only one; traits of the same samples share work."""
     model, results = Model.from_options(options), {}
-    for group in _with_same_samples(cohorts):
+    for group in with_same_samples(cohorts):
         prepared: tuple[VariantSelection, Problem] | None = None
         for cohort in group:
             watch = Stopwatch()
             with watch.stage("variant summary"):
-                prepared = prepared or _prepare(inputs, cohort, model, listener)
+                prepared = prepared or prepare(inputs, cohort, model, listener)
                 selection, problem = prepared
             own = problem.for_trait(cohort)
             analysis = analyse(own, model, progress=listener, watch=watch)
@@ -294,7 +296,7 @@ def _run_traits(
     return {cohort.trait: results[cohort.trait] for cohort in cohorts}
 
 
-def _with_same_samples(cohorts: Sequence[Cohort]) -> list[list[Cohort]]:
+def with_same_samples(cohorts: Sequence[Cohort]) -> list[list[Cohort]]:
     """The cohorts in groups whose samples, analysed and kept, are the same."""
     groups: dict[tuple[bytes, bytes], list[Cohort]] = {}
     for cohort in cohorts:
@@ -303,8 +305,8 @@ def _with_same_samples(cohorts: Sequence[Cohort]) -> list[list[Cohort]]:
     return list(groups.values())
 
 
-def _prepare(
-    inputs: _Inputs, cohort: Cohort, model: Model, listener: Progress
+def prepare(
+    inputs: Inputs, cohort: Cohort, model: Model, listener: Progress
 ) -> tuple[VariantSelection, Problem]:
     """The variants, and all that is to be solved, for the samples of a cohort."""
     source = inputs.source
@@ -327,7 +329,7 @@ def _prepare(
     return selection, problem
 
 
-def _given(inputs: _Inputs, cohort: Cohort, model: Model) -> FloatArray | ChromosomeSums | None:
+def _given(inputs: Inputs, cohort: Cohort, model: Model) -> FloatArray | ChromosomeSums | None:
     """The given relationships of the analysed samples, in their order."""
     if inputs.given is None:
         return None
@@ -341,7 +343,7 @@ def _given(inputs: _Inputs, cohort: Cohort, model: Model) -> FloatArray | Chromo
     return inputs.given.among(rows)
 
 
-def _input_paths(options: GwasOptions, inputs: _Inputs) -> dict[str, str]:
+def input_paths(options: GwasOptions, inputs: Inputs) -> dict[str, str]:
     """Every input file by role, for the record and so that none is overwritten."""
     named = {name: getattr(options, name) for name in _INPUTS}
     chosen = {name: path for name, path in named.items() if path is not None}
