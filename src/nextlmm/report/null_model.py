@@ -24,7 +24,9 @@ def accuracy_lines(accuracy: Mapping[str, Any]) -> list[str]:
         lines.append("exact model: nothing was approximated")
     elif accuracy.get("h2_exact") is not None:
         here = accuracy["h2_exact"] + accuracy["h2_error"]
-        lines.append(f"h2 of the exact model {accuracy['h2_exact']:.4f}, here {here:.4f}")
+        error = accuracy.get("h2_exact_monte_carlo_error")
+        known = "" if error is None else f" (Monte-Carlo error {real_up(error)})"
+        lines.append(f"h2 of the exact model {accuracy['h2_exact']:.4f}{known}, here {here:.4f}")
     if accuracy["h2_probes"]:
         lines.append(
             f"h2 by Monte Carlo: error {real_up(accuracy['h2_monte_carlo_error'])}, "

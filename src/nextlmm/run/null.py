@@ -24,10 +24,10 @@ class NullFindings:
     ----------
     null : the null model over the whole genome.
     accuracy : how far its h2 is from the exact model's, as JSON values: ``plan``, the route and
-        why, None where there was no choice; ``h2_exact`` and ``h2_error`` where the matrix is
-        compressed and the exact h2 is known; ``h2_monte_carlo_error``, ``h2_monte_carlo_share`` of
-        the standard error, and the number of random vectors, ``h2_probes``; ``ranks`` of the blocks
-        of a compressed matrix.
+        why, None where there was no choice; ``h2_monte_carlo_error``, ``h2_monte_carlo_share`` of
+        the standard error, and the number of random vectors, ``h2_probes``.  Where the matrix is
+        compressed, ``h2_exact``, None where it was not found, ``h2_error``, the distance from it,
+        ``h2_exact_monte_carlo_error`` of it, and ``ranks`` of the blocks.
     warnings : sentences about how far it can be trusted.
     """
 
@@ -42,7 +42,7 @@ def find_null(
     """Fit the null model as `nextlmm.run.analysis.analyse` does, to the last digit."""
     if is_compressed_by_products(problem, model):
         null, exact, warnings = estimate_compressed(problem, model, listener, stopwatch)
-        known = {} if exact is None else {"h2_monte_carlo_error": exact.mc_error}
+        known = {} if exact is None else {"h2_exact_monte_carlo_error": exact.mc_error}
         compared = _compared(null.h2, None if exact is None else exact.h2)
         return NullFindings(null, _accuracy(**compared, **known), warnings)
     if model.mode != "exact":
