@@ -10,13 +10,14 @@ import pytest
 
 import nextlmm
 from nextlmm.cli.main import main
-from nextlmm.errors import OutputError, TraitError, UsageError
+from nextlmm.errors import FormatError, OutputError, TraitError, UsageError
 from nextlmm.run.grm import write_grm
 from nextlmm.run.grm_options import GrmOptions
 from nextlmm.run.heritability import estimate_h2
 from nextlmm.run.null_options import OF_MATRICES, OF_TESTS, H2Options, PredictOptions
 from nextlmm.run.options import GwasOptions
 from nextlmm.run.pipeline import gwas
+from nextlmm.run.rebuild import rebuild_report
 
 from .conftest import write_cohort
 
@@ -217,3 +218,9 @@ def test_nextlmm_h2__options_of_tests_are_named(files, capsys):
 def test_nextlmm__has_it_for_python(files):
     run = nextlmm.estimate_h2(nextlmm.H2Options(**files))
     assert isinstance(run, nextlmm.NullRun)
+
+
+def test_nextlmm_report__is_of_tests(files, tmp_path):
+    estimated(files)
+    with pytest.raises(FormatError, match="give the .json file that nextlmm gwas wrote"):
+        rebuild_report(str(tmp_path / "result.h2.json"))

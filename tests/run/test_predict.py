@@ -252,7 +252,7 @@ def test_predict__plink2_scores_the_samples_with_the_weights(tmp_path):
     [
         ({"grm": "k"}, "Option grm has no use here, because nextlmm predict gives effects"),
         ({"pedigree": "p"}, "Option pedigree has no use here"),
-        ({"mode": "hodlr"}, "Option mode has no use here"),
+        ({"mode": "hodlr"}, "predicts with the exact matrix"),
         ({"report": True}, "Option report has no use here"),
         ({"memory": 1e-4}, "Predictions need the relationships of 157 samples as a square array"),
     ],

@@ -12,7 +12,7 @@ from nextlmm.run.option_checks import option_name
 from nextlmm.run.options import GwasOptions, LocoH2, Mode, PerVariantH2, Test
 
 # Known, so that a sentence can say why it is of no use, and shown nowhere.
-_OF_TESTS = Parameter(show=False)
+_UNSEEN = Parameter(show=False)
 
 
 @Parameter(name="*")
@@ -53,16 +53,16 @@ class H2Options(GwasOptions):
         If a value is out of its range, two options contradict each other, or one is of tests.
     """
 
-    test: Annotated[Test, _OF_TESTS] = "wald"
-    per_variant_h2: Annotated[PerVariantH2, _OF_TESTS] = "never"
-    hit_threshold: Annotated[float, _OF_TESTS] = 1e-5
-    loco: Annotated[bool, _OF_TESTS] = False
-    loco_h2: Annotated[LocoH2, _OF_TESTS] = "shared"
-    z_tolerance: Annotated[float, _OF_TESTS] = 1e-3
-    out_format: Annotated[tuple[OutFormat, ...], _OF_TESTS] = ()
-    plots: Annotated[bool, _OF_TESTS] = False
-    plot_format: Annotated[tuple[PlotFormat, ...], _OF_TESTS] = ("png",)
-    report: Annotated[bool, _OF_TESTS] = False
+    test: Annotated[Test, _UNSEEN] = "wald"
+    per_variant_h2: Annotated[PerVariantH2, _UNSEEN] = "never"
+    hit_threshold: Annotated[float, _UNSEEN] = 1e-5
+    loco: Annotated[bool, _UNSEEN] = False
+    loco_h2: Annotated[LocoH2, _UNSEEN] = "shared"
+    z_tolerance: Annotated[float, _UNSEEN] = 1e-3
+    out_format: Annotated[tuple[OutFormat, ...], _UNSEEN] = ()
+    plots: Annotated[bool, _UNSEEN] = False
+    plot_format: Annotated[tuple[PlotFormat, ...], _UNSEEN] = ("png",)
+    report: Annotated[bool, _UNSEEN] = False
 
     @property
     def command(self) -> str:
@@ -107,12 +107,12 @@ class PredictOptions(H2Options):
         Leave out the samples listed in this file.
     """
 
-    mode: Annotated[Mode, _OF_TESTS] = "exact"
-    rank: Annotated[int | None, _OF_TESTS] = None
-    kl_tolerance: Annotated[float | None, _OF_TESTS] = None
-    grm: Annotated[str | None, _OF_TESTS] = None
-    grm_id: Annotated[str | None, _OF_TESTS] = None
-    pedigree: Annotated[str | None, _OF_TESTS] = None
+    mode: Annotated[Mode, _UNSEEN] = "exact"
+    rank: Annotated[int | None, _UNSEEN] = None
+    kl_tolerance: Annotated[float | None, _UNSEEN] = None
+    grm: Annotated[str | None, _UNSEEN] = None
+    grm_id: Annotated[str | None, _UNSEEN] = None
+    pedigree: Annotated[str | None, _UNSEEN] = None
 
     @property
     def command(self) -> str:
@@ -120,12 +120,15 @@ class PredictOptions(H2Options):
         return "predict"
 
     def _meaningless(self) -> dict[str, str]:
-        reason = "gives effects of variants, which a matrix of something else does not have"
-        return super()._meaningless() | dict.fromkeys(OF_MATRICES, reason)
+        given = "gives effects of variants, which a matrix of something else does not have"
+        exact = "predicts with the exact matrix, by whichever route its h2 was found"
+        reasons = {name: given if name in _GIVEN else exact for name in OF_MATRICES}
+        return super()._meaningless() | reasons
 
 
 OF_TESTS = frozenset(H2Options.__annotations__)
 """The options of ``nextlmm gwas`` that have no meaning without tests."""
 
+_GIVEN = ("grm", "grm_id", "pedigree")
 OF_MATRICES = frozenset(PredictOptions.__annotations__)
 """Those that have none where effects of variants are wanted."""
