@@ -51,11 +51,15 @@ if TYPE_CHECKING:
     from nextlmm.run.clump_options import ClumpOptions
     from nextlmm.run.grm import GrmRun, write_grm
     from nextlmm.run.grm_options import GrmOptions
+    from nextlmm.run.heritability import estimate_h2
     from nextlmm.run.model import Model
+    from nextlmm.run.null_options import H2Options, PredictOptions
+    from nextlmm.run.null_run import NullRun
     from nextlmm.run.options import GwasOptions
     from nextlmm.run.pca import PcaRun, pca
     from nextlmm.run.pca_options import PcaOptions
     from nextlmm.run.pipeline import GwasRun, gwas
+    from nextlmm.run.predict import predict
     from nextlmm.run.problem import Problem, Relating, make_problem
     from nextlmm.run.simulate import SimulatedCohort, simulate
     from nextlmm.run.simulate_options import SimulateOptions
@@ -71,11 +75,14 @@ _HOME = {
     "GrmRun": "run.grm",
     "GwasOptions": "run.options",
     "GwasRun": "run.pipeline",
+    "H2Options": "run.null_options",
     "Model": "run.model",
     "NextlmmError": "errors",
     "NullModel": "lmm.null",
+    "NullRun": "run.null_run",
     "PcaOptions": "run.pca_options",
     "PcaRun": "run.pca",
+    "PredictOptions": "run.null_options",
     "Problem": "run.problem",
     "RelatedGenotypes": "run.arrays",
     "Relating": "run.problem",
@@ -88,6 +95,7 @@ _HOME = {
     "associate": "run.arrays",
     "clump": "run.clump",
     "cluster_tree": "linalg.ordering",
+    "estimate_h2": "run.heritability",
     "estimate_null": "lmm.estimate",
     "fit_null": "lmm.null",
     "gwas": "run.pipeline",
@@ -98,6 +106,7 @@ _HOME = {
     "measure_divergence": "linalg.divergence",
     "open_genotypes": "genotype.source",
     "pca": "run.pca",
+    "predict": "run.predict",
     "qq": "report.figures",
     "read_sample_list": "cohort.table",
     "read_sample_table": "cohort.table",
@@ -119,11 +128,14 @@ __all__ = [
     "GrmRun",
     "GwasOptions",
     "GwasRun",
+    "H2Options",
     "Model",
     "NextlmmError",
     "NullModel",
+    "NullRun",
     "PcaOptions",
     "PcaRun",
+    "PredictOptions",
     "Problem",
     "RelatedGenotypes",
     "Relating",
@@ -136,6 +148,7 @@ __all__ = [
     "associate",
     "clump",
     "cluster_tree",
+    "estimate_h2",
     "estimate_null",
     "fit_null",
     "gwas",
@@ -146,6 +159,7 @@ __all__ = [
     "measure_divergence",
     "open_genotypes",
     "pca",
+    "predict",
     "qq",
     "read_sample_list",
     "read_sample_table",

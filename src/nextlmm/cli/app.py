@@ -13,14 +13,16 @@ from nextlmm.cli.commands.example import example
 from nextlmm.cli.commands.explain import explain
 from nextlmm.cli.commands.grm import grm
 from nextlmm.cli.commands.gwas import gwas
+from nextlmm.cli.commands.h2 import h2
 from nextlmm.cli.commands.pca import pca
+from nextlmm.cli.commands.predict import predict
 from nextlmm.cli.commands.report import report
 from nextlmm.cli.commands.shared import DEBUG_FLAG, PROGRAM_BEGIN
 from nextlmm.cli.commands.simulate import simulate
 from nextlmm.cli.sentences import failure_sentence, unknown_option, usage_sentence
 from nextlmm.errors import NextlmmError, UsageError
 
-_COMMANDS = ("gwas", "grm", "pca", "clump", "report", "explain", "simulate", "example")
+_COMMANDS = tuple("gwas h2 predict grm pca clump report explain simulate example".split())
 _USAGE, _BROKEN_PIPE = 2, 141
 
 
@@ -75,6 +77,22 @@ def build_app() -> App:
         help_epilogue=(
             "Example: nextlmm gwas --bfile cohort --pheno traits.txt --trait height "
             "--covar covariates.txt --out results/height"
+        ),
+    )
+    app.command(
+        h2,
+        help_epilogue=(
+            "Example: nextlmm h2 --bfile cohort --pheno traits.txt --covar covariates.txt "
+            "--out results/cohort"
+        ),
+    )
+    app.command(
+        predict,
+        help_epilogue=(
+            "Example: nextlmm predict --bfile cohort --pheno traits.txt --trait height "
+            "--out results/cohort\n\n"
+            "Scores of other samples: plink2 --bfile others --score "
+            "results/cohort.height.weights.tsv.gz 3 4 7 header"
         ),
     )
     app.command(

@@ -68,11 +68,6 @@ def run_files(
     OutputError
         If a result would overwrite one of ``inputs``.
     """
-    if os.path.isdir(out):
-        raise UsageError(
-            f"The prefix of the result files, {out}, is a folder; give a prefix for the files in "
-            f"it, such as {os.path.join(out, 'gwas')}."
-        )
     suffixes = {"table": "tsv.gz"} | ({"index": "tsv.gz.tbi"} if index else {})
     for name in formats:
         suffixes[name] = EXPORTS[name].suffix
@@ -81,18 +76,35 @@ def run_files(
         suffixes["leads"] = "leads.tsv"
     if plots:
         suffixes |= _plot_suffixes(tuple(plot_formats))
-    stems = _stems(traits)
     files = RunFiles(
         Path(f"{out}.json"),
         Path(f"{out}.log"),
-        {
-            trait: {kind: Path(f"{out}.{stem}.{suffix}") for kind, suffix in suffixes.items()}
-            for trait, stem in stems.items()
-        },
+        trait_files(out, traits, suffixes),
         Path(f"{out}.html") if report else None,
     )
     refuse_inputs(files.paths(), inputs)
     return files
+
+
+def trait_files(
+    out: str, traits: Sequence[str], suffixes: Mapping[str, str]
+) -> dict[str, dict[str, Path]]:
+    """OUT.TRAIT.SUFFIX for every trait and kind.
+
+    Raises
+    ------
+    UsageError
+        If ``out`` is a folder, or two traits lead to the same file.
+    """
+    if os.path.isdir(out):
+        raise UsageError(
+            f"The prefix of the result files, {out}, is a folder; give a prefix for the files in "
+            f"it, such as {os.path.join(out, 'gwas')}."
+        )
+    return {
+        trait: {kind: Path(f"{out}.{stem}.{suffix}") for kind, suffix in suffixes.items()}
+        for trait, stem in _stems(traits).items()
+    }
 
 
 def _companions(name: OutFormat, *, index: bool) -> dict[str, str]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nextlmm.report.covariates import covariate_terms, fitted_columns, references
+from nextlmm.report.hit_rows import hit_rows
+from nextlmm.report.null_model import accuracy_lines, prediction_lines, related_lines
 from nextlmm.report.thresholds import describe_threshold
 from nextlmm.report.wording import (
     count,
@@ -79,17 +81,34 @@ def _trait(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> 
         Paragraph("warning", _wrap(sentence(text, [name])), "warning")
         for text in trait.get("warnings") or ()
     ]
+    tested = "test" in trait
+    variants = _variants(trait, document) if tested else related_lines(trait)
     return [
         Paragraph("", (f"Trait {name}",), "title"),
         *warnings,
         Paragraph("model", _wrap(*model_lines(name, trait, document))),
         Paragraph("samples", _wrap(*_samples(trait, document))),
-        Paragraph("variants", _wrap(*_variants(trait, document))),
+        Paragraph("variants", _wrap(*variants)),
         Paragraph("h2", _heritability(trait)),
+        *(_tests(trait) if tested else _fit(trait)),
+    ]
+
+
+def _tests(trait: Mapping[str, Any]) -> list[Paragraph]:
+    lines = certificate_lines(trait["certificate"], trait["budget"])
+    return [
         Paragraph("lambda", _wrap(_inflation(trait))),
         *_loci(trait),
-        Paragraph("certificate", _wrap(*certificate_lines(trait["certificate"], trait["budget"]))),
+        Paragraph("certificate", _wrap(*lines)),
     ]
+
+
+def _fit(trait: Mapping[str, Any]) -> list[Paragraph]:
+    """What there is to say of a null model alone, and of what it predicts."""
+    accuracy = Paragraph("accuracy", _wrap(*accuracy_lines(trait["certificate"])))
+    if "prediction" not in trait:
+        return [accuracy]
+    return [accuracy, Paragraph("prediction", _wrap(*prediction_lines(trait["prediction"])))]
 
 
 def _wrap(*sentences: str) -> tuple[str, ...]:
@@ -102,17 +121,21 @@ def _wrap(*sentences: str) -> tuple[str, ...]:
 
 def model_lines(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
     """The model of a trait: what is fixed, what is random, and how variants are tested."""
-    fixed = " + ".join(["1", *covariate_terms(trait), "variant"])
+    tested = "test" in trait
+    fixed = " + ".join(["1", *covariate_terms(trait), *(["variant"] if tested else [])])
     name = f"rank_normal({name})" if trait.get("rank_normal") else name
     source = _matrix_source(trait, document["options"])
-    loco = ", leaving out the tested chromosome (LOCO)" if trait["loco"] else ", no LOCO"
+    loco = ""
+    if tested:
+        loco = ", leaving out the tested chromosome (LOCO)" if trait["loco"] else ", no LOCO"
+    test = f"{_TESTS[trait['test']]} test; " if tested else ""
     return [
         f"{name} ~ {fixed} + g + e",
         *fitted_columns(trait),
         *references(trait),
         "g ~ N(0, sigma_g2 K), e ~ N(0, sigma_e2 I)",
         f"K {_matrix(trait, document)}, {source}{loco}",
-        f"{_TESTS[trait['test']]} test; variance components by {trait['method'].upper()}",
+        f"{test}variance components by {trait['method'].upper()}",
         *_own_h2(trait.get("own_h2")),
     ]
 
@@ -239,38 +262,10 @@ def _loci(trait: Mapping[str, Any]) -> list[Paragraph]:
     heading = Paragraph("loci", (f"{found}{more} at p < {describe_threshold(tested)}",))
     if not hits:
         return [heading]
-    rows = _hit_rows(hits)
+    rows = hit_rows(hits)
     kinds: list[Kind] = ["strong" if hit["genome_wide_significant"] else "weak" for hit in hits]
     body = [Paragraph("", (row,), kind) for row, kind in zip(rows[1:], kinds, strict=True)]
     return [heading, Paragraph("", (rows[0],)), *body]
-
-
-def _hit_rows(hits: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A header and one aligned row per locus."""
-    header = ("variant", "chr", "position", "allele", "freq", "beta", "se", "-log10 p")
-    cells = [header, *(_hit_cells(hit) for hit in hits)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    left = {0, 1, 3}
-    return [
-        "  ".join(
-            text.ljust(width) if column in left else text.rjust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in cells
-    ]
-
-
-def _hit_cells(hit: Mapping[str, Any]) -> tuple[str, ...]:
-    return (
-        shortened(str(hit["variant_id"]), 24),
-        shortened(str(hit["chromosome"]), 12),
-        f"{hit['base_pair_location']:,}",
-        shortened(str(hit["effect_allele"]), 6),
-        f"{hit['effect_allele_frequency']:.3f}",
-        real(hit["beta"]),
-        real(hit["standard_error"]),
-        f"{hit['neg_log_10_p_value']:.2f}",
-    )
 
 
 def certificate_lines(

@@ -29,7 +29,7 @@ from nextlmm.run.clump_options import ClumpOptions
 from nextlmm.run.inputs import open_source
 from nextlmm.run.leads import Clumping, find_leads
 from nextlmm.run.options import GwasOptions
-from nextlmm.run.pipeline import align_trait, input_paths, read_inputs
+from nextlmm.run.pipeline import cohort_of, input_paths, read_inputs
 from nextlmm.run.rebuild import read_document, read_table, table_path
 from nextlmm.run.timing import Stopwatch, peak_memory_bytes
 
@@ -175,7 +175,7 @@ def _genotypes(
         source = open_source(study, listener)
         return _Genotypes(source, np.arange(len(source.samples)), source.files)
     inputs = read_inputs(study, listener)
-    cohort = align_trait(inputs, study, trait)
+    cohort = cohort_of(inputs, study, trait)
     expected = content["traits"][trait]["samples"]["analysed"]
     if len(cohort) != expected:
         raise FormatError(

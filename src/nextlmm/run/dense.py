@@ -30,17 +30,7 @@ def find_densely(
     With a compressed matrix the samples are put into tree order first; no result depends on it.
     Cost: about four arrays of n^2 numbers and some n^3 operations per left-out chromosome.
     """
-    with stopwatch.stage("relationship matrix"):
-        total = problem.shared.once(
-            ("relationship sum", model),
-            lambda: problem.total(listener, held_bytes=_held_bytes(model)),
-        )
-    with stopwatch.stage("null model"):
-        listener.start("Fitting the null model", 1)
-        k = relationship_matrix(total)
-        problem, total, k, solver, tree = _prepare(problem, total, k, model)
-        whole = solver.fit(k)
-        listener.finish()
+    problem, total, solver, tree, whole = _fitted(problem, model, listener, stopwatch)
     scans: list[Scan] = []
     h2_by_chromosome: dict[str, float] = {}
     listener.start("Testing variants", len(problem.variants))
@@ -59,6 +49,41 @@ def find_densely(
         h2_by_chromosome=h2_by_chromosome,
         structure=None if tree is None else _structure(whole, tree),
     )
+
+
+def estimate_densely(
+    problem: Problem, model: Model, listener: Progress, stopwatch: Stopwatch
+) -> Fitted:
+    """The null model of `find_densely`, and no test."""
+    return _fitted(problem, model, listener, stopwatch)[-1]
+
+
+def total_of(
+    problem: Problem, model: Model, listener: Progress, held_bytes: float
+) -> RelationshipSum:
+    """The sum of the relationships, made once for all traits of the same samples.
+
+    The sums of the chromosomes are kept with it if they need no more than ``held_bytes``.
+    """
+    return problem.shared.once(
+        ("relationship sum", model),
+        lambda: problem.total(listener, held_bytes=held_bytes),
+    )
+
+
+def _fitted(
+    problem: Problem, model: Model, listener: Progress, stopwatch: Stopwatch
+) -> tuple[Problem, RelationshipSum, Solver, ClusterTree | None, Fitted]:
+    """The problem and its sum in the order that the solver wants, solver, tree and null model."""
+    with stopwatch.stage("relationship matrix"):
+        total = total_of(problem, model, listener, _held_bytes(model))
+    with stopwatch.stage("null model"):
+        listener.start("Fitting the null model", 1)
+        k = relationship_matrix(total)
+        problem, total, k, solver, tree = _prepare(problem, total, k, model)
+        whole = solver.fit(k)
+        listener.finish()
+    return problem, total, solver, tree, whole
 
 
 def _structure(whole: Fitted, tree: ClusterTree) -> Structure:

@@ -10,6 +10,7 @@ import polars as pl
 from nextlmm.cohort.align import NOT_RELATED, Cohort
 from nextlmm.genotype.filters import VariantSelection
 from nextlmm.genotype.source import GenotypeSource
+from nextlmm.lmm.null import NullModel
 from nextlmm.output.names import RunFiles
 from nextlmm.report.loci import top_hits
 from nextlmm.run.analysis import Analysis
@@ -53,13 +54,10 @@ def run_facts(source: GenotypeSource, cohorts: Sequence[Cohort]) -> dict[str, An
     }
 
 
-def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> dict[str, Any]:
-    """The entry of one trait under "traits"."""
-    cohort, analysis = result.cohort, result.analysis
-    null, model = analysis.null, Model.from_options(options)
-    status = _status_counts(analysis)
-    warnings = [*options.without_effect, *cohort.warnings, *analysis.warnings]
-    facts: dict[str, Any] = {
+def model_facts(cohort: Cohort, null: NullModel, options: GwasOptions) -> dict[str, Any]:
+    """What is said of samples, covariates and null model of a trait, tested or not."""
+    budget = Model.from_options(options).budget
+    return {
         "n": null.n,
         "n_covariates": null.n_covariates,
         "covariates": list(cohort.covariate_names),
@@ -71,12 +69,7 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "rank_normal": cohort.is_rank_normal,
         "mode": options.mode,
         "method": options.method,
-        "test": options.test,
-        "loco": options.loco,
-        "loco_h2": options.loco_h2,
-        "per_variant_h2": options.per_variant_h2,
-        "own_h2": _own_h2(analysis.table, model),
-        "budget": None if model.budget is None else asdict(model.budget),
+        "budget": None if budget is None else asdict(budget),
         "h2": null.h2,
         "h2_se": null.h2_se,
         "h2_interval": null.h2_interval,
@@ -88,9 +81,7 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
         "log_likelihood": null.log_likelihood,
         "log_likelihood_reml": null.log_likelihood_reml,
         "log_likelihood_ml": null.log_likelihood_ml,
-        "covariate_effects": _effects(result),
-        "h2_by_chromosome": analysis.h2_by_chromosome,
-        "lambda_gc": _number(analysis.lambda_gc),
+        "covariate_effects": _effects(cohort, null),
         "samples": {
             "analysed": len(cohort),
             "excluded": _own_reasons(cohort.exclusions),
@@ -98,6 +89,23 @@ def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> d
                 reason: list(ids) for reason, ids in _own_reasons(cohort.excluded_ids).items()
             },
         },
+    }
+
+
+def trait_facts(result: TraitResult, options: GwasOptions, files: RunFiles) -> dict[str, Any]:
+    """The entry of one trait under "traits"."""
+    cohort, analysis = result.cohort, result.analysis
+    status = _status_counts(analysis)
+    warnings = [*options.without_effect, *cohort.warnings, *analysis.warnings]
+    facts: dict[str, Any] = {
+        **model_facts(cohort, analysis.null, options),
+        "test": options.test,
+        "loco": options.loco,
+        "loco_h2": options.loco_h2,
+        "per_variant_h2": options.per_variant_h2,
+        "own_h2": _own_h2(analysis.table, Model.from_options(options)),
+        "h2_by_chromosome": analysis.h2_by_chromosome,
+        "lambda_gc": _number(analysis.lambda_gc),
         "variants": {
             "selected": len(result.selection),
             "tested": status.get("ok", 0),
@@ -142,13 +150,10 @@ def _own_h2(table: pl.DataFrame, model: Model) -> dict[str, Any] | None:
     return {"variants": own.height, "h2_range": span, "p_below": below}
 
 
-def _effects(result: TraitResult) -> list[dict[str, Any]]:
-    null = result.analysis.null
+def _effects(cohort: Cohort, null: NullModel) -> list[dict[str, Any]]:
     return [
         {"covariate": name, "beta": float(beta), "standard_error": float(error)}
-        for name, beta, error in zip(
-            result.cohort.covariate_names, null.beta, null.beta_se, strict=True
-        )
+        for name, beta, error in zip(cohort.covariate_names, null.beta, null.beta_se, strict=True)
     ]
 
 

@@ -119,7 +119,7 @@ def gwas(
         with watch.stage("reading tables"):
             inputs = read_inputs(options, progress or Silent())
             traits = split_names("trait", options.trait, inputs.traits.columns)
-            cohorts = [align_trait(inputs, options, name) for name in traits or (None,)]
+            cohorts = [cohort_of(inputs, options, name) for name in traits or (None,)]
             paths = input_paths(options, inputs)
             variants = inputs.source.variants
             files = run_files(
@@ -239,8 +239,8 @@ def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | 
     return None if options.relatives is None else read_relatives(options.relatives)
 
 
-def align_trait(inputs: Inputs, options: GwasOptions, trait: str | None) -> Cohort:
-    """The samples of a trait, the only one if None, with it and the covariates."""
+def cohort_of(inputs: Inputs, options: GwasOptions, trait: str | None) -> Cohort:
+    """The samples of a trait, of the only one if it is not named."""
     cohort = align(
         inputs.source.samples,
         inputs.traits,
@@ -275,12 +275,12 @@ def _run_traits(
 ) -> dict[str, TraitResult]:
     """Analyse each trait as if it were the only one; traits of the same samples share work."""
     model, results = Model.from_options(options), {}
-    for group in _with_same_samples(cohorts):
+    for group in with_same_samples(cohorts):
         prepared: tuple[VariantSelection, Problem] | None = None
         for cohort in group:
             watch = Stopwatch()
             with watch.stage("variant summary"):
-                prepared = prepared or _prepare(inputs, cohort, model, listener)
+                prepared = prepared or prepare(inputs, cohort, model, listener)
                 selection, problem = prepared
             own = problem.for_trait(cohort)
             analysis = analyse(own, model, progress=listener, watch=watch)
@@ -296,7 +296,7 @@ def _run_traits(
     return {cohort.trait: results[cohort.trait] for cohort in cohorts}
 
 
-def _with_same_samples(cohorts: Sequence[Cohort]) -> list[list[Cohort]]:
+def with_same_samples(cohorts: Sequence[Cohort]) -> list[list[Cohort]]:
     """The cohorts in groups whose samples, analysed and kept, are the same."""
     groups: dict[tuple[bytes, bytes], list[Cohort]] = {}
     for cohort in cohorts:
@@ -305,7 +305,7 @@ def _with_same_samples(cohorts: Sequence[Cohort]) -> list[list[Cohort]]:
     return list(groups.values())
 
 
-def _prepare(
+def prepare(
     inputs: Inputs, cohort: Cohort, model: Model, listener: Progress
 ) -> tuple[VariantSelection, Problem]:
     """The variants, and all that is to be solved, for the samples of a cohort."""

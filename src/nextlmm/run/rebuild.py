@@ -15,7 +15,7 @@ from nextlmm.report.page import page_payloads, write_page
 
 _NEEDED = (
     *("nextlmm", "command", "started", "versions", "machine", "options", "inputs", "samples"),
-    *("variants", "traits", "seconds", "work", "peak_memory_bytes"),
+    *("columns", "variants", "traits", "seconds", "work", "peak_memory_bytes"),
 )
 
 

@@ -208,7 +208,7 @@ class RelatedChoice:
         related = self.source or source
         analysed, kept = cohort.analysed, cohort.kept
         if self.source is not None:
-            analysed, kept = self._rows(source, cohort)
+            analysed, kept = self.rows(source, cohort)
             summary = summarise_variants(related, analysed, progress=progress)
             count(genotypes=len(analysed) * len(related.variants))
         if self.variant_filter is not None:
@@ -229,9 +229,10 @@ class RelatedChoice:
             pruned=None if self.pruning is None else (self.pruning, len(selection)),
         )
 
-    def _rows(self, source: GenotypeSource, cohort: Cohort) -> tuple[IndexArray, IndexArray]:
-        """Where the analysed and the kept samples are in the other genotypes."""
-        assert self.samples is not None  # noqa: S101
+    def rows(self, source: GenotypeSource, cohort: Cohort) -> tuple[IndexArray, IndexArray]:
+        """Where the analysed and the kept samples are in the genotypes of the matrix."""
+        if self.samples is None:
+            return cohort.analysed, cohort.kept
         is_kept = np.zeros(len(source.samples), dtype=bool)
         is_kept[cohort.kept] = True
         row = match_rows(source.samples, self.samples, is_kept).row

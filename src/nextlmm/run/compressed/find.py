@@ -15,6 +15,7 @@ from nextlmm.lmm.estimate import estimate_null
 from nextlmm.lmm.null import NullModel
 from nextlmm.progress import Progress, Silent
 from nextlmm.relatedness.hierarchical import HierarchicalMatrix
+from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.compressed.certificate import (
     PROBES,
@@ -91,22 +92,48 @@ def find_compressed(
     """
     operator = operator_of(problem, model, listener, stopwatch)
     with one_thread():
-        with stopwatch.stage("ordering"):
-            listener.start("Ordering the samples", 1)
-            ordered = arrangement_of(problem, operator, model, _ORDERED)
-            listener.finish()
-        with stopwatch.stage("relationship matrix"):
-            budget = model.budget
-            assert budget is not None, "the mode compresses"  # noqa: S101
-            matrix = problem.shared.once(
-                ("compressed matrix", model),
-                lambda: compress(ordered.operator, ordered.tree.root, budget, seed=model.seed),
-            )
-        with stopwatch.stage("null model"):
-            listener.start("Fitting the null model", 1)
-            whole = _estimate(ordered.problem, matrix.hierarchy, model)
-            listener.finish()
+        ordered, matrix, whole = _fitted(problem, operator, model, listener, stopwatch)
         return _find(ordered, matrix, model, whole, listener, stopwatch)
+
+
+def estimate_compressed(
+    problem: Problem, model: Model, listener: Progress, stopwatch: Stopwatch
+) -> tuple[NullModel, ExactH2 | None, tuple[str, ...]]:
+    """The null model of `find_compressed` and no test; the exact one's h2, and a warning if far."""
+    operator = operator_of(problem, model, listener, stopwatch)
+    with one_thread():
+        ordered, matrix, whole = _fitted(problem, operator, model, listener, stopwatch)
+        design = make_design(ordered.problem.covariates)
+        factor = projected_factor(matrix.hierarchy.factor(whole.h2), design)
+        with stopwatch.stage("certificate"):
+            exact = _Certifier(ordered, design, model, whole, factor).exact_h2(matrix)
+    return whole, exact, _far_from_exact(whole, exact)
+
+
+def _fitted(
+    problem: Problem,
+    operator: RelationshipOperator,
+    model: Model,
+    listener: Progress,
+    stopwatch: Stopwatch,
+) -> tuple[Arrangement, HierarchicalMatrix, NullModel]:
+    """The samples in tree order, the compressed matrix, and its null model."""
+    with stopwatch.stage("ordering"):
+        listener.start("Ordering the samples", 1)
+        ordered = arrangement_of(problem, operator, model, _ORDERED)
+        listener.finish()
+    with stopwatch.stage("relationship matrix"):
+        budget = model.budget
+        assert budget is not None, "the mode compresses"  # noqa: S101
+        matrix = problem.shared.once(
+            ("compressed matrix", model),
+            lambda: compress(ordered.operator, ordered.tree.root, budget, seed=model.seed),
+        )
+    with stopwatch.stage("null model"):
+        listener.start("Fitting the null model", 1)
+        whole = _estimate(ordered.problem, matrix.hierarchy, model)
+        listener.finish()
+    return ordered, matrix, whole
 
 
 def _estimate(problem: Problem, hierarchy: Hierarchy, model: Model) -> NullModel:

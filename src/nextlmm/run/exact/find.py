@@ -98,9 +98,7 @@ def find_by_products(
     packed genotypes, or a part of them, and some thousand numbers per sample.
     """
     operator = operator_of(problem, model, listener, stopwatch)
-    if plan.way != "dense" and not plan.requested:
-        with stopwatch.stage("ordering"), one_thread():
-            plan = plan_for_spectrum(plan, problem, model, components_of(problem, operator, model))
+    plan = _replanned(plan, problem, operator, model, stopwatch)
     try:
         return _by(plan, problem, operator, model, listener, stopwatch)
     except ConvergenceError:
@@ -109,6 +107,49 @@ def find_by_products(
             raise
         listener.finish()
     return _by(instead, problem, operator, model, listener, stopwatch)
+
+
+def estimate_by_products(
+    problem: Problem, model: Model, plan: Plan, listener: Progress, stopwatch: Stopwatch
+) -> tuple[StochasticFit, Plan]:
+    """The null model of `find_by_products`, and no test; with the plan as it was carried out."""
+    operator = operator_of(problem, model, listener, stopwatch)
+    plan = _replanned(plan, problem, operator, model, stopwatch)
+    arrangement = _arrange(problem, operator, model, plan, listener, stopwatch)
+    with one_thread() if plan.way != "dense" else nullcontext():
+        fit = _null(arrangement, model, listener, stopwatch)
+    return fit, _settled(plan, arrangement)
+
+
+def _replanned(
+    plan: Plan,
+    problem: Problem,
+    operator: RelationshipOperator,
+    model: Model,
+    stopwatch: Stopwatch,
+) -> Plan:
+    """The plan with what the dominant components say, unless the user made it."""
+    if plan.way == "dense" or plan.requested:
+        return plan
+    with stopwatch.stage("ordering"), one_thread():
+        return plan_for_spectrum(plan, problem, model, components_of(problem, operator, model))
+
+
+def _settled(plan: Plan, arrangement: Arranged) -> Plan:
+    """The plan with the kind of factor that the samples asked for."""
+    reason = "; ".join(filter(None, (plan.reason, arrangement.reason)))
+    return replace(plan, way=arrangement.way, reason=reason)
+
+
+def _null(
+    arrangement: Arranged, model: Model, listener: Progress, stopwatch: Stopwatch
+) -> StochasticFit:
+    """The null model over the whole genome."""
+    with stopwatch.stage("null model"):
+        listener.start("Fitting the null model", 1)
+        whole = _estimate(arrangement, model)
+        listener.finish()
+    return whole
 
 
 def _by(
@@ -139,10 +180,7 @@ def operator_of(
 def _find(
     arrangement: Arranged, model: Model, plan: Plan, listener: Progress, stopwatch: Stopwatch
 ) -> Findings:
-    with stopwatch.stage("null model"):
-        listener.start("Fitting the null model", 1)
-        whole = _estimate(arrangement, model)
-        listener.finish()
+    whole = _null(arrangement, model, listener, stopwatch)
     parts: list[ScanColumns] = []
     lenses: list[Lens] = []
     fits = [whole]
@@ -164,8 +202,7 @@ def _find(
     listener.finish()
     prepared = setting.factor_at(whole.null.h2).factor  # at hand, but for unusual heritabilities
     certificate = describe_products(fits, lenses, parts, prepared)
-    reason = "; ".join(filter(None, (plan.reason, arrangement.reason)))
-    certificate["plan"] = describe_plan(replace(plan, way=arrangement.way, reason=reason))
+    certificate["plan"] = describe_plan(_settled(plan, arrangement))
     structure = _structure(arrangement, prepared, model.leaf_size)
     return Findings(whole.null, parts, certificate, h2_by_chromosome, structure=structure)
 
