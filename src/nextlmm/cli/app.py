@@ -22,7 +22,18 @@ from nextlmm.cli.commands.simulate import simulate
 from nextlmm.cli.sentences import failure_sentence, unknown_option, usage_sentence
 from nextlmm.errors import NextlmmError, UsageError
 
-_COMMANDS = tuple("gwas h2 predict grm pca clump report explain simulate example".split())
+_COMMANDS = (
+    "gwas",
+    "h2",
+    "predict",
+    "grm",
+    "pca",
+    "clump",
+    "report",
+    "explain",
+    "simulate",
+    "example",
+)
 _USAGE, _BROKEN_PIPE = 2, 141
 
 
