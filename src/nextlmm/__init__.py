@@ -10,6 +10,10 @@ Arrays to a table::
     result = nextlmm.associate(y, genotypes)
     result.table, result.null.h2, result.certificate
 
+Plots are functions of a result::
+
+    nextlmm.plots.manhattan(result)
+
 Step by step, each a value::
 
     source  = nextlmm.open_genotypes("geno")
@@ -29,6 +33,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nextlmm import plots
     from nextlmm.cohort.align import Cohort, align
     from nextlmm.cohort.table import read_sample_list, read_sample_table
     from nextlmm.errors import NextlmmError
@@ -53,6 +58,8 @@ if TYPE_CHECKING:
     from nextlmm.run.options import GwasOptions
     from nextlmm.run.pipeline import GwasRun, gwas
     from nextlmm.run.problem import Problem, Relating, make_problem
+
+_MODULES = frozenset({"plots"})
 
 _HOME = {
     "Analysis": "run.analysis",
@@ -123,6 +130,7 @@ __all__ = [
     "manhattan",
     "measure_divergence",
     "open_genotypes",
+    "plots",
     "qq",
     "read_sample_list",
     "read_sample_table",
@@ -136,10 +144,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("nextlmm")
+    if name in _MODULES:
+        return import_module(f"nextlmm.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'nextlmm' has no attribute {name!r}")
     return getattr(import_module(f"nextlmm.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(_HOME)
+    return sorted({*_HOME, *_MODULES})

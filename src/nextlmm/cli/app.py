@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError
 from nextlmm.cli.commands.example import example
 from nextlmm.cli.commands.explain import explain
 from nextlmm.cli.commands.grm import grm
-from nextlmm.cli.commands.gwas import gwas
+from nextlmm.cli.commands.gwas import GWAS_EXAMPLES, gwas
 from nextlmm.cli.commands.report import report
 from nextlmm.cli.commands.shared import DEBUG_FLAG, PROGRAM_BEGIN
 from nextlmm.cli.sentences import failure_sentence, unknown_option, usage_sentence
@@ -68,10 +68,7 @@ def build_app() -> App:
     )
     app.command(
         gwas,
-        help_epilogue=(
-            "Example: nextlmm gwas --bfile cohort --pheno traits.txt --trait height "
-            "--covar covariates.txt --out results/height"
-        ),
+        help_epilogue=GWAS_EXAMPLES,
     )
     app.command(
         grm,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nextlmm.report.covariates import covariate_terms, fitted_columns, references
-from nextlmm.report.thresholds import describe_threshold
+from nextlmm.report.hits import hit_rows, loci_lines
 from nextlmm.report.wording import (
     count,
     duration,
@@ -231,46 +231,18 @@ def _inflation(trait: Mapping[str, Any]) -> str:
 
 def _loci(trait: Mapping[str, Any]) -> list[Paragraph]:
     hits = trait["top_hits"]
-    variants = trait["variants"]
-    tested = variants["tested"]
-    strong = [hit for hit in hits if hit["genome_wide_significant"]]
-    more = " or more" if hits and len(strong) == len(hits) and len(hits) >= 10 else ""
-    found = count(len(strong), "locus", "loci") if strong else "no locus"
-    heading = Paragraph("loci", (f"{found}{more} at p < {describe_threshold(tested)}",))
+    heading = Paragraph("loci", _wrap(*loci_lines(hits, trait["variants"]["tested"])))
     if not hits:
         return [heading]
-    rows = _hit_rows(hits)
-    kinds: list[Kind] = ["strong" if hit["genome_wide_significant"] else "weak" for hit in hits]
-    body = [Paragraph("", (row,), kind) for row, kind in zip(rows[1:], kinds, strict=True)]
-    return [heading, Paragraph("", (rows[0],)), *body]
+    header, *rows = hit_rows(hits)
+    return [heading, Paragraph("", (header,)), *map(_locus, hits, rows)]
 
 
-def _hit_rows(hits: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A header and one aligned row per locus."""
-    header = ("variant", "chr", "position", "allele", "freq", "beta", "se", "-log10 p")
-    cells = [header, *(_hit_cells(hit) for hit in hits)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    left = {0, 1, 3}
-    return [
-        "  ".join(
-            text.ljust(width) if column in left else text.rjust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in cells
-    ]
-
-
-def _hit_cells(hit: Mapping[str, Any]) -> tuple[str, ...]:
-    return (
-        shortened(str(hit["variant_id"]), 24),
-        shortened(str(hit["chromosome"]), 12),
-        f"{hit['base_pair_location']:,}",
-        shortened(str(hit["effect_allele"]), 6),
-        f"{hit['effect_allele_frequency']:.3f}",
-        real(hit["beta"]),
-        real(hit["standard_error"]),
-        f"{hit['neg_log_10_p_value']:.2f}",
-    )
+def _locus(hit: Mapping[str, Any], row: str) -> Paragraph:
+    """A row of loci; a star before it where it is not genome-wide significant."""
+    if hit["genome_wide_significant"]:
+        return Paragraph("", (row,), "strong")
+    return Paragraph("*".rjust(LABEL_WIDTH - 1), (row,), "weak")
 
 
 def certificate_lines(

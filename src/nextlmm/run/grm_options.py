@@ -17,7 +17,7 @@ from nextlmm.run.options import GrmWeighting, GwasOptions, flag, whole_number
 _FILES = Group("Files", sort_key=1)
 _MATRIX = Group("Relationship matrix", sort_key=3)
 _FILTERS = Group("Samples and variants", sort_key=4)
-_RUN = Group("Run", sort_key=5)
+_RUN = Group("Run", sort_key=8)
 
 _OWN = ("format", "cutoff", "per_chromosome")
 
