@@ -10,13 +10,19 @@ from collections.abc import Collection, Iterable, Sequence
 Row = tuple[str, str]
 """The name of a quantity and its value, as they are shown."""
 
-_CARD = "font-family: system-ui, sans-serif; font-size: 13px; line-height: 1.45; max-width: 60em"
+_CARD = (
+    "font-family: system-ui, sans-serif; font-size: 13px; line-height: 1.45; "
+    "max-width: 60em; margin: 0 0 1.2em"
+)
 _TITLE = "font-weight: 600; font-size: 14px; margin: 0 0 .4em"
 _WARNING = (
     "margin: 0 0 .4em; padding: .2em .7em; border-left: 4px solid #e69f00; "
     "background: rgba(230, 159, 0, .14)"
 )
-_TABLE = "border-collapse: collapse; margin: 0 0 .6em; font-variant-numeric: tabular-nums"
+_TABLE = (
+    "font-size: inherit; color: inherit; border-collapse: collapse; margin: 0 0 .6em; "
+    "font-variant-numeric: tabular-nums"
+)
 _CELL = (
     "padding: .15em 1em .15em 0; border: 0; border-bottom: 1px solid rgba(128, 128, 128, .3); "
     "background: transparent; color: inherit; white-space: nowrap"
@@ -39,7 +45,7 @@ def card(title: str, rows: Iterable[Row], *more: str, warnings: Iterable[str] = 
                 f'<div style="{_WARNING}"><strong>Warning</strong> {_text(text)}</div>'
                 for text in warnings
             ),
-            grid((), rows, numbers=(1,)),
+            grid((), rows),
             *more,
             "</div>",
         ]

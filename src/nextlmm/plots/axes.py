@@ -48,7 +48,7 @@ def open_axes(ax: Axes | None, size: Sequence[float] | None, sheet: Sheet) -> tu
 
 def figure_of(axes: Axes) -> Figure:
     """The figure that axes belong to."""
-    return cast("Figure", axes.figure)
+    return cast("Figure", axes.figure.canvas.figure)  # of a part of a figure, the whole
 
 
 def _sheet_of(axes: Axes) -> Sheet:

@@ -23,7 +23,7 @@ from nextlmm.run.portrait import portray_components, portray_genotypes, portray_
 _COLOURS = "cividis"  # even in lightness, and alike for every kind of colour vision
 _COMPONENTS = Sheet((5.0, 4.4), {"left": 0.15, "right": 0.975, "bottom": 0.12, "top": 0.91})
 _RELATIONSHIPS = Sheet((5.6, 5.2), {"left": 0.03, "right": 0.86, "bottom": 0.09, "top": 0.92})
-_SMALLEST_LABELLED = 0.045  # of the matrix, for a block that carries its rank
+_RANK_SHARE, _SMALLEST_RANK = 0.35, 6.0  # of its block, in points: no smaller one can be read
 
 
 def components(
@@ -131,8 +131,8 @@ def _draw_blocks(axes: Axes, found: dict[str, Any], points: float) -> None:
             Rectangle((middle, start), stop - middle, middle - start),
             Rectangle((start, middle), middle - start, stop - middle),
         ]
-        least = min(middle - start, stop - middle)
-        if rank is not None and least > _SMALLEST_LABELLED * n:
+        size = _RANK_SHARE * points * min(middle - start, stop - middle) / n
+        if rank is not None and size >= _SMALLEST_RANK:
             axes.text(
                 (middle + stop) / 2,
                 (start + middle) / 2,
@@ -140,8 +140,8 @@ def _draw_blocks(axes: Axes, found: dict[str, Any], points: float) -> None:
                 ha="center",
                 va="center",
                 color="white",
-                fontsize=min(14.0, 0.35 * points * least / n),
-                path_effects=[withStroke(linewidth=2.0, foreground="#10202f")],
+                fontsize=min(14.0, size),
+                path_effects=[withStroke(linewidth=1.2, foreground="#10202f")],
             )
     axes.add_collection(
         PatchCollection(frames, facecolor="none", edgecolor="white", alpha=0.75, linewidth=0.7)
