@@ -69,7 +69,6 @@ def build_app() -> App:
     app.command(
         gwas,
         help_epilogue=GWAS_EXAMPLES,
-        sort_key=1,
     )
     app.command(
         grm,
@@ -77,18 +76,15 @@ def build_app() -> App:
             "Example: nextlmm grm --bfile cohort --grm-prune 200,50,0.2 --format gcta "
             "--out results/cohort"
         ),
-        sort_key=3,
     )
-    app.command(report, sort_key=4, help_epilogue="Example: nextlmm report results/height.json")
-    app.command(explain, sort_key=5, help_epilogue="Example: nextlmm explain E320")
-    app.command(
-        example,
-        sort_key=2,
-        help_epilogue="Then open example/result.html in a browser, or read example/result.log.",
-    )
+    app.command(report, help_epilogue="Example: nextlmm report results/height.json")
+    app.command(explain, help_epilogue="Example: nextlmm explain E320")
+    app.command(example)
     app.register_install_completion_command(
         help="Install completion of commands and options for the shell in use."
     )
+    for at, name in enumerate(_COMMANDS, 1):
+        app[name].sort_key = at
     for flag in ("--help", "--version", "--install-completion"):
         app[flag].group = "Options"
     return app
