@@ -5,7 +5,7 @@ from typing import Any
 
 from nextlmm.lmm.described import null_rows
 from nextlmm.notebook import card, grid, listing
-from nextlmm.report.hits import HEADER, hit_cells, loci_lines
+from nextlmm.report.hit_rows import HEADER, hit_cells, loci_lines
 from nextlmm.report.summary import certificate_lines
 from nextlmm.report.wording import duration, sentence, shortened
 

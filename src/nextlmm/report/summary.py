@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nextlmm.report.covariates import covariate_terms, fitted_columns, references
-from nextlmm.report.hits import hit_rows, loci_lines
+from nextlmm.report.hit_rows import hit_rows, loci_lines
 from nextlmm.report.wording import (
     count,
     duration,

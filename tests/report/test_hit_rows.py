@@ -1,7 +1,7 @@
 import copy
 from typing import Any
 
-from nextlmm.report.hits import hit_rows, loci_lines
+from nextlmm.report.hit_rows import hit_rows, loci_lines
 
 
 def hits_of(document: dict[str, Any]) -> list[dict[str, Any]]:
