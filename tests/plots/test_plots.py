@@ -143,6 +143,7 @@ def test_region__of_one_variant(table: pl.DataFrame, run: GwasRun) -> None:
         ("nobody", "files", "no variant named 'nobody'"),
         (100_000, "files", "row 100000 of a table of 240"),
         (11, "files", "row 11 has no p-value"),
+        ("v7", np.ones((96, 240)), "does not vary among the 96 samples"),
         (None, np.ones((96, 3)), "array has 3 columns and the table 240 rows"),
     ],
 )
@@ -151,6 +152,15 @@ def test_region__says_what_is_wrong(run: GwasRun, lead: Any, genotypes: Any, mes
         genotypes = run.document["options"]["bfile"]
     with pytest.raises(UsageError, match=message):
         plots.region(run, lead, trait="y", genotypes=genotypes)
+
+
+def test_a_table_without_places_is_refused(table: pl.DataFrame) -> None:
+    for name in ("chromosome", "base_pair_location"):
+        holes = table.with_columns(pl.when(pl.col("n") < 0).then(pl.col(name)).alias(name))
+        with pytest.raises(FormatError, match=f"has no {name} in row 0"):
+            plots.manhattan(holes)
+    with pytest.raises(UsageError, match="flank_bp is -1"):
+        plots.region(table, genotypes=np.ones((2, 240)), flank_bp=-1)
 
 
 def test_region__of_other_genotypes(run: GwasRun, table: pl.DataFrame) -> None:

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Sequence
-from typing import cast
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -48,7 +47,7 @@ def open_axes(ax: Axes | None, size: Sequence[float] | None, sheet: Sheet) -> tu
 
 def figure_of(axes: Axes) -> Figure:
     """The figure that axes belong to."""
-    return cast("Figure", axes.figure.canvas.figure)  # of a part of a figure, the whole
+    return axes.figure.canvas.figure  # of a part of a figure, the whole
 
 
 def _sheet_of(axes: Axes) -> Sheet:

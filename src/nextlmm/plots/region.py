@@ -110,6 +110,8 @@ def _stored(found: Shown, lead: str | int | None) -> _Around:
 
 
 def _computed(found: Shown, lead: str | int | None, genotypes: Any, flank_bp: int) -> _Around:
+    if flank_bp < 0:
+        raise UsageError(f"flank_bp is {flank_bp}; expected a number of base pairs, 0 or more")
     table = found.table
     row = _lead_row(table, lead)
     chromosome, at = table["chromosome"][row], table["base_pair_location"][row]
@@ -129,6 +131,11 @@ def _computed(found: Shown, lead: str | int | None, genotypes: Any, flank_bp: in
     variants = _positions(source, table, np.append(rows, row))
     samples = np.arange(len(source.samples))
     r2 = squared_correlation(source, int(variants[-1]), variants[:-1], samples)
+    if np.isnan(r2).all():
+        raise UsageError(
+            f"the lead in row {row} does not vary among the {len(samples):,} samples of the "
+            "genotypes; expected genotypes in which it does"
+        )
     return _Around(row, rows, r2, span)
 
 

@@ -71,15 +71,23 @@ def _is_of_pandas(result: Any) -> bool:
 
 
 def _table(frame: Any, needed: Sequence[str]) -> pl.DataFrame:
-    """The columns of a result table that a data frame has, with their types."""
-    columns = [column for column in RESULT_COLUMNS if column.name in frame.columns]
+    """The needed columns of a data frame, with the types of a result table."""
     lacking = [name for name in needed if name not in frame.columns]
     if lacking:
         raise FormatError(
             f"the table has no column '{lacking[0]}'; expected the columns of a result table, of "
             f"which this plot needs {', '.join(needed)}"
         )
-    return pl.DataFrame([_series(column, frame[column.name]) for column in columns])
+    columns = [column for column in RESULT_COLUMNS if column.name in needed]
+    table = pl.DataFrame([_series(column, frame[column.name]) for column in columns])
+    for name in [each for each in PLACE[:2] if each in needed]:
+        missing = np.flatnonzero(table[name].is_null().to_numpy())
+        if len(missing):
+            raise FormatError(
+                f"the table has no {name} in row {missing[0]}; expected one in each row: leave out "
+                "variants whose place is not known"
+            )
+    return table
 
 
 def _series(column: Column, values: Any) -> pl.Series:
@@ -96,6 +104,6 @@ def _series(column: Column, values: Any) -> pl.Series:
         raise FormatError(
             f"column '{column.name}' of the table cannot be read as {column.meaning} "
             f"({str(error).splitlines()[0]}); expected the values of a result table, missing ones "
-            "as null or NaN"
+            "(#NA in its file) read as null or NaN"
         ) from error
     return series.fill_nan(None) if column.dtype == pl.Float64() else series
