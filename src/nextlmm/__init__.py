@@ -10,6 +10,10 @@ Arrays to a table::
     result = nextlmm.associate(y, genotypes)
     result.table, result.null.h2, result.certificate
 
+Plots are functions of a result::
+
+    nextlmm.plots.manhattan(result)
+
 Step by step, each a value::
 
     source  = nextlmm.open_genotypes("geno")
@@ -29,6 +33,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nextlmm import plots
     from nextlmm.cohort.align import Cohort, align
     from nextlmm.cohort.table import read_sample_list, read_sample_table
     from nextlmm.errors import NextlmmError
@@ -63,6 +68,8 @@ if TYPE_CHECKING:
     from nextlmm.run.problem import Problem, Relating, make_problem
     from nextlmm.run.simulate import SimulatedCohort, simulate
     from nextlmm.run.simulate_options import SimulateOptions
+
+_MODULES = frozenset({"plots"})
 
 _HOME = {
     "Analysis": "run.analysis",
@@ -159,6 +166,7 @@ __all__ = [
     "measure_divergence",
     "open_genotypes",
     "pca",
+    "plots",
     "predict",
     "qq",
     "read_sample_list",
@@ -174,10 +182,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("nextlmm")
+    if name in _MODULES:
+        return import_module(f"nextlmm.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'nextlmm' has no attribute {name!r}")
     return getattr(import_module(f"nextlmm.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(_HOME)
+    return sorted({*_HOME, *_MODULES})

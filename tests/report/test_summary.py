@@ -142,6 +142,14 @@ def test_heritabilities_of_their_own_are_told(document: dict[str, Any]) -> None:
     assert "0.450 to 0.520 with a chromosome left out, each for the tests on it" in words(document)
 
 
+def test_a_star_stands_before_what_is_only_suggestive(document: dict[str, Any]) -> None:
+    starred = [
+        line.split()[:2] for line in text(document).splitlines() if line.strip()[0:2] == "* "
+    ]
+    assert starred == [["*", "snp08_057"]]
+    assert "1 suggestive locus at p < 2e-4 (1 / 4,999 tests), marked *" in words(document)
+
+
 def test_no_locus(document: dict[str, Any]) -> None:
     trait = document["traits"]["height"]
     trait["top_hits"] = trait["top_hits"][1:]

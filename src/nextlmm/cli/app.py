@@ -12,7 +12,7 @@ from nextlmm.cli.commands.clump import clump
 from nextlmm.cli.commands.example import example
 from nextlmm.cli.commands.explain import explain
 from nextlmm.cli.commands.grm import grm
-from nextlmm.cli.commands.gwas import gwas
+from nextlmm.cli.commands.gwas import GWAS_EXAMPLES, gwas
 from nextlmm.cli.commands.h2 import h2
 from nextlmm.cli.commands.pca import pca
 from nextlmm.cli.commands.predict import predict
@@ -85,10 +85,7 @@ def build_app() -> App:
     )
     app.command(
         gwas,
-        help_epilogue=(
-            "Example: nextlmm gwas --bfile cohort --pheno traits.txt --trait height "
-            "--covar covariates.txt --out results/height"
-        ),
+        help_epilogue=GWAS_EXAMPLES,
     )
     app.command(
         h2,
@@ -135,6 +132,10 @@ def build_app() -> App:
     app.register_install_completion_command(
         help="Install completion of commands and options for the shell in use."
     )
+    for at, name in enumerate(_COMMANDS, 1):
+        app[name].sort_key = at
+    for flag in ("--help", "--version", "--install-completion"):
+        app[flag].group = "Options"
     return app
 
 

@@ -14,9 +14,11 @@ from nextlmm.cohort.design import (
 )
 from nextlmm.errors import TraitError, UsageError
 from nextlmm.linalg.covariance import Covariance, FloatArray
+from nextlmm.lmm.described import null_rows
 from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.likelihood import WhitenedTrait, whiten_trait
 from nextlmm.lmm.profile import Maximum, crossings, maximise
+from nextlmm.notebook import card
 
 Method = Literal["reml", "ml", "he"]
 Boundary = Literal["lower", "upper"]
@@ -73,6 +75,11 @@ class NullModel:
             f"NullModel({self.method}, n = {self.n}, {self.n_covariates} covariates, "
             f"h2 = {self.h2:.4f}{error}, sigma_g2 = {self.sigma_g2:.4g}, "
             f"sigma_e2 = {self.sigma_e2:.4g})"
+        )
+
+    def _repr_html_(self) -> str:
+        return card(
+            f"Null model ({self.method.upper()})", null_rows(vars(self)), warnings=self.warnings
         )
 
 

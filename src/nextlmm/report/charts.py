@@ -8,18 +8,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from nextlmm.lmm.null import DROP_95
 from nextlmm.report.markup import Child, Markup, element
+from nextlmm.report.profile import DEEPEST, ProfileCurve, profile_curve
 from nextlmm.report.wording import count, real, shortened
 
 FloatArray = NDArray[np.float64]
 
 _WIDTH, _HEIGHT = 360, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 350, 14, 184
-_DEEPEST = 4.0  # units of log-likelihood below the maximum that a profile is drawn to
-_CURVE = 201
 _LABEL_LENGTH = 14
 _SMALLEST_LABELLED = 0.045  # of the matrix, for a block that carries its rank
 
@@ -76,54 +74,30 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 def profile_chart(facts: Mapping[str, Any], profile: Sequence[Sequence[float]]) -> Markup | None:
     """The profile likelihood of h2 with its 95 % interval; None if it was not searched.
 
-    Between the heritabilities where it was evaluated the square root of its drop is taken to be
-    linear in log(h2 / (1 - h2)), in which the interval was found too; those are marked.
+    See :func:`nextlmm.report.profile.profile_curve`; where it was evaluated is marked.
     """
-    inner = [(h2, value) for h2, value in profile if 0.0 < h2 < 1.0]
-    if len(inner) < 3:
-        return None
-    t, value = logit(np.array([h2 for h2, _ in inner])), np.array([v for _, v in inner])
-    best = float(logit(min(max(facts["h2"], 1e-9), 1 - 1e-9)))
-    highest = max(float(value.max()), facts["log_likelihood"])
-    root = np.sign(t - best) * np.sqrt(np.maximum(highest - value, 0.0))
-    if not np.any(t == best):
-        at = int(np.searchsorted(t, best))
-        t, root = np.insert(t, at, best), np.insert(root, at, 0.0)
-    fine = np.linspace(t[0], t[-1], 4001)
-    shown = fine[np.abs(np.interp(fine, t, root)) <= math.sqrt(_DEEPEST)]
-    low, high = _padded(float(expit(shown[0])), float(expit(shown[-1])))
-    grid = np.clip(np.linspace(low, high, _CURVE), expit(t[0]), expit(t[-1]))
-    drop = -(np.interp(logit(grid), t, root) ** 2)
-    return _profile_picture(facts, (low, high), (grid, drop), (expit(t), -(root**2)))
+    curve = profile_curve(facts["h2"], facts["log_likelihood"], profile)
+    return None if curve is None else _profile_picture(facts, curve)
 
 
-def _padded(low: float, high: float) -> tuple[float, float]:
-    margin = 0.05 * (high - low)
-    return max(0.0, low - margin), min(1.0, high + margin)
-
-
-def _profile_picture(
-    facts: Mapping[str, Any],
-    span: tuple[float, float],
-    curve: tuple[FloatArray, FloatArray],
-    evaluated: tuple[FloatArray, FloatArray],
-) -> Markup:
-    x, y = _Scale(span, (_LEFT, _RIGHT)), _Scale((-_DEEPEST, 0.2), (_BOTTOM, _TOP))
+def _profile_picture(facts: Mapping[str, Any], curve: ProfileCurve) -> Markup:
+    span = curve.span
+    x, y = _Scale(span, (_LEFT, _RIGHT)), _Scale((-DEEPEST, 0.2), (_BOTTOM, _TOP))
     parts: list[Markup] = []
     if facts.get("h2_interval") is not None:
         low, high = (min(max(end, span[0]), span[1]) for end in facts["h2_interval"])
         parts.append(_rectangle(x(low), _TOP, x(high) - x(low), _BOTTOM - _TOP, "band"))
-    deep_enough = curve[1] >= -_DEEPEST
+    deep_enough = curve.drop >= -DEEPEST
     line = "".join(
         f"{'M' if at == 0 else 'L'}{x(h2):.1f} {y(drop):.1f}"
         for at, (h2, drop) in enumerate(
-            zip(curve[0][deep_enough], curve[1][deep_enough], strict=True)
+            zip(curve.h2[deep_enough], curve.drop[deep_enough], strict=True)
         )
     )
     dots = "".join(
         f"M{x(h2):.1f} {y(drop):.1f}h0"
-        for h2, drop in zip(*evaluated, strict=True)
-        if drop >= -_DEEPEST and span[0] <= h2 <= span[1]
+        for h2, drop in zip(curve.evaluated_h2, curve.evaluated_drop, strict=True)
+        if drop >= -DEEPEST and span[0] <= h2 <= span[1]
     )
     return picture(
         "Profile likelihood of the heritability",

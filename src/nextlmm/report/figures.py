@@ -5,6 +5,8 @@ drawn once. The same table gives the same PNG bytes.
 """
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -27,18 +29,37 @@ FloatArray = NDArray[np.float64]
 
 # Dark and light blue stay apart in grey print and for every kind of colour vision; the orange of
 # the leads differs from both in hue and in lightness.
-_DARK, _LIGHT, _ACCENT, _GREY = "#1b4f72", "#74add1", "#d95f02", "#6b6b6b"
-_DPI = 200
-_MANHATTAN_INCHES = (11.0, 4.4)
-_QQ_INCHES = (4.8, 4.8)
-# Fixed margins: fitting them to the text would take as long as all the drawing.
-_MANHATTAN_MARGINS = {"left": 0.056, "right": 0.994, "bottom": 0.115, "top": 0.925}
-_QQ_MARGINS = {"left": 0.125, "right": 0.97, "bottom": 0.11, "top": 0.925}
+DARK, LIGHT, ACCENT, GREY = "#1b4f72", "#74add1", "#d95f02", "#6b6b6b"
+DPI = 200
 # In plain characters: loading what sets formulas would take as long as all the drawing.
-_STRENGTH = "\N{MINUS SIGN}log₁₀ p"
+STRENGTH = "\N{MINUS SIGN}log₁₀ p"
 _MAX_LABELS = 12
 _LABEL_POINTS = 7.5
 _X_LIMITS = (-0.005, 1.005)  # of the genome, whose length is 1
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a plot is drawn on: its size, and where its axes are as shares of that.
+
+    The margins are fixed: fitting them to the text would take as long as all the drawing.
+    """
+
+    inches: tuple[float, float]
+    margins: Mapping[str, float]
+
+    @property
+    def points(self) -> tuple[float, float]:
+        """Width and height of the axes in typographic points."""
+        width, height = self.inches
+        return (
+            72 * width * (self.margins["right"] - self.margins["left"]),
+            72 * height * (self.margins["top"] - self.margins["bottom"]),
+        )
+
+
+MANHATTAN = Sheet((11.0, 4.4), {"left": 0.056, "right": 0.994, "bottom": 0.115, "top": 0.925})
+QQ = Sheet((4.8, 4.8), {"left": 0.125, "right": 0.97, "bottom": 0.11, "top": 0.925})
 
 
 def manhattan(frame: pl.DataFrame, *, title: str = "") -> Figure:
@@ -55,21 +76,28 @@ def manhattan(frame: pl.DataFrame, *, title: str = "") -> Figure:
     title
         Heading, usually the name of the trait.
     """
-    figure = Figure(figsize=_MANHATTAN_INCHES, dpi=_DPI)
-    axes = figure.subplots(gridspec_kw=_MANHATTAN_MARGINS)
-    _dress(axes, title)
+    figure = Figure(figsize=MANHATTAN.inches, dpi=DPI)
+    axes = figure.subplots(gridspec_kw=dict(MANHATTAN.margins))
+    draw_manhattan(axes, frame, MANHATTAN, title=title)
+    return figure
+
+
+def draw_manhattan(axes: Axes, frame: pl.DataFrame, sheet: Sheet, *, title: str = "") -> None:
+    """Draw a Manhattan plot on axes that are where ``sheet`` says; see `manhattan`."""
+    dress(axes, title)
     tested = frame.filter(pl.col("neg_log_10_p_value").is_not_null())
     if tested.is_empty():
-        return _empty(figure, axes)
+        say_empty(axes)
+        return
     genome = lay_out(tested)
     y = tested["neg_log_10_p_value"].to_numpy()
     threshold = genome_wide_threshold(tested.height)
     line = -math.log10(threshold)
     axis = strength_axis(float(y.max()), line)
     axes.set_xlim(*_X_LIMITS)
-    apply_axis(axes, axis, _GREY)
-    _draw_points(axes, genome, y, axis)
-    axes.axhline(line, color=_GREY, linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
+    apply_axis(axes, axis, GREY)
+    _draw_points(axes, genome, y, axis, sheet)
+    axes.axhline(line, color=GREY, linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
     axes.annotate(
         f"p = {describe_threshold(tested.height)}",
         (1.0, line),
@@ -79,14 +107,13 @@ def manhattan(frame: pl.DataFrame, *, title: str = "") -> Figure:
         ha="right",
         va="bottom",
         fontsize=7,
-        color=_GREY,
+        color=GREY,
     )
-    named = _name_chromosomes(axes, genome)
+    named = _name_chromosomes(axes, genome, sheet)
     leads = find_loci(tested.with_row_index("row"), threshold).head(_MAX_LABELS)
     if not leads.is_empty():
-        _mark_leads(axes, genome, leads, axis, named)
-    axes.set_ylabel(_STRENGTH)
-    return figure
+        _mark_leads(axes, genome, leads, axis, named, sheet)
+    axes.set_ylabel(STRENGTH)
 
 
 def qq(
@@ -110,18 +137,37 @@ def qq(
     lambda_gc, n_samples
         Stated in the corner where given.
     """
-    figure = Figure(figsize=_QQ_INCHES, dpi=_DPI)
-    axes = figure.subplots(gridspec_kw=_QQ_MARGINS)
-    _dress(axes, title)
+    figure = Figure(figsize=QQ.inches, dpi=DPI)
+    draw_qq(
+        figure.subplots(gridspec_kw=dict(QQ.margins)),
+        frame,
+        title=title,
+        lambda_gc=lambda_gc,
+        n_samples=n_samples,
+    )
+    return figure
+
+
+def draw_qq(
+    axes: Axes,
+    frame: pl.DataFrame,
+    *,
+    title: str = "",
+    lambda_gc: float | None = None,
+    n_samples: int | None = None,
+) -> None:
+    """Draw a QQ plot on axes; see `qq`."""
+    dress(axes, title)
     strength = frame["neg_log_10_p_value"].drop_nulls().to_numpy()
     m = len(strength)
     if m == 0:
-        return _empty(figure, axes)
+        say_empty(axes)
+        return
     curve = quantiles(strength)
     expected, observed = curve.expected, curve.observed
     limit = 1.04 * float(expected[0])
     axes.fill_between(expected, curve.lower, curve.upper, color="#d9d9d9", linewidth=0, zorder=0)
-    axes.plot([0, limit], [0, limit], color=_GREY, linewidth=0.8, zorder=1)
+    axes.plot([0, limit], [0, limit], color=GREY, linewidth=0.8, zorder=1)
     axes.plot(
         expected,
         observed,
@@ -129,14 +175,14 @@ def qq(
         marker="o",
         markersize=2.4,
         markeredgewidth=0,
-        color=_DARK,
+        color=DARK,
         zorder=2,
     )
     axes.set_xlim(0, limit)
     line = -math.log10(genome_wide_threshold(m))
-    apply_axis(axes, strength_axis(max(float(observed[0]), float(curve.upper.max())), line), _GREY)
-    axes.set_xlabel(f"expected {_STRENGTH}")
-    axes.set_ylabel(f"observed {_STRENGTH}")
+    apply_axis(axes, strength_axis(max(float(observed[0]), float(curve.upper.max())), line), GREY)
+    axes.set_xlabel(f"expected {STRENGTH}")
+    axes.set_ylabel(f"observed {STRENGTH}")
     facts = [f"{m:,} variants"]
     if n_samples is not None:
         facts.append(f"{n_samples:,} samples")
@@ -151,7 +197,6 @@ def qq(
         fontsize=9,
         linespacing=1.5,
     )
-    return figure
 
 
 def write_figure(figure: Figure, suffix: str, handle: BinaryIO) -> None:
@@ -178,22 +223,25 @@ def write_png(figure: Figure, handle: BinaryIO) -> None:
     write_png_image(np.asarray(canvas.buffer_rgba())[:, :, :3], handle, dpi=figure.dpi)
 
 
-def _dress(axes: Axes, title: str) -> None:
+def dress(axes: Axes, title: str) -> None:
+    """Give axes the look of all figures, and a title."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
     # A dollar sign in a name must not start a formula.
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold", parse_math=False)
 
 
-def _empty(figure: Figure, axes: Axes) -> Figure:
+def say_empty(axes: Axes) -> None:
+    """Say on the axes of a plot that there is nothing to draw."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, "no variant could be tested", ha="center", transform=axes.transAxes)
-    return figure
 
 
-def _draw_points(axes: Axes, genome: Genome, y: FloatArray, axis: StrengthAxis) -> None:
-    keep = _one_per_pixel(genome.x, axis.fraction(y), _MANHATTAN_INCHES)
-    for parity, colour in enumerate((_DARK, _LIGHT)):
+def _draw_points(
+    axes: Axes, genome: Genome, y: FloatArray, axis: StrengthAxis, sheet: Sheet
+) -> None:
+    keep = _one_per_pixel(genome.x, axis.fraction(y), sheet.inches)
+    for parity, colour in enumerate((DARK, LIGHT)):
         chosen = keep[genome.group[keep] % 2 == parity]
         axes.plot(
             genome.x[chosen],
@@ -209,7 +257,7 @@ def _draw_points(axes: Axes, genome: Genome, y: FloatArray, axis: StrengthAxis) 
 
 def _one_per_pixel(x: FloatArray, y: FloatArray, inches: tuple[float, float]) -> NDArray[np.intp]:
     """Indices of one point for every pixel that holds any; x and y in [0, 1]."""
-    columns, rows = (int(side * _DPI) for side in inches)
+    columns, rows = (int(side * DPI) for side in inches)
     pixel = np.clip(x * columns, 0, columns).astype(np.intp) * (rows + 1)
     pixel += np.clip(y * rows, 0, rows).astype(np.intp)
     occupant = np.full((columns + 1) * (rows + 1), -1, dtype=np.intp)
@@ -217,23 +265,14 @@ def _one_per_pixel(x: FloatArray, y: FloatArray, inches: tuple[float, float]) ->
     return np.sort(occupant[occupant >= 0])
 
 
-def _axes_points(inches: tuple[float, float], margins: dict[str, float]) -> tuple[float, float]:
-    """Width and height of the axes in typographic points."""
-    width, height = inches
-    return (
-        72 * width * (margins["right"] - margins["left"]),
-        72 * height * (margins["top"] - margins["bottom"]),
-    )
-
-
 def _on_paper(x: FloatArray, width: float) -> FloatArray:
     """Horizontal place in typographic points of a place in the genome."""
     return (x - _X_LIMITS[0]) / (_X_LIMITS[1] - _X_LIMITS[0]) * width
 
 
-def _name_chromosomes(axes: Axes, genome: Genome) -> set[str]:
+def _name_chromosomes(axes: Axes, genome: Genome, sheet: Sheet) -> set[str]:
     """Write the names that have room below their chromosome, the longest first; return them."""
-    axis_points, _ = _axes_points(_MANHATTAN_INCHES, _MANHATTAN_MARGINS)
+    axis_points, _ = sheet.points
     centres = _on_paper(genome.starts + genome.widths / 2, axis_points)
     shown: list[int] = []
     taken: list[tuple[float, float]] = []
@@ -258,13 +297,18 @@ def _name_chromosomes(axes: Axes, genome: Genome) -> set[str]:
 
 
 def _mark_leads(
-    axes: Axes, genome: Genome, leads: pl.DataFrame, axis: StrengthAxis, named: set[str]
+    axes: Axes,
+    genome: Genome,
+    leads: pl.DataFrame,
+    axis: StrengthAxis,
+    named: set[str],
+    sheet: Sheet,
 ) -> None:
     """Mark the lead variants and write their names above them."""
     x = genome.x[leads["row"].to_numpy()]
     y = leads["neg_log_10_p_value"].to_numpy()
-    axes.plot(x, y, linestyle="none", marker="o", markersize=4, color=_ACCENT, zorder=3)
-    width, height = _axes_points(_MANHATTAN_INCHES, _MANHATTAN_MARGINS)
+    axes.plot(x, y, linestyle="none", marker="o", markersize=4, color=ACCENT, zorder=3)
+    width, height = sheet.points
     labels = [
         Label(_lead_name(row, named), float(across), float(up))
         for row, across, up in zip(
@@ -288,7 +332,7 @@ def _mark_leads(
             # From the middle of the text's lower edge, as the places were chosen.
             arrowprops={
                 "arrowstyle": "-",
-                "color": _GREY,
+                "color": GREY,
                 "linewidth": 0.5,
                 "relpos": (0.5, 0.0),
                 "shrinkA": 0,

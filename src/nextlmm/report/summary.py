@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nextlmm.report.covariates import covariate_terms, fitted_columns, references
-from nextlmm.report.hit_rows import hit_rows
+from nextlmm.report.hit_rows import hit_rows, loci_lines
 from nextlmm.report.null_model import accuracy_lines, prediction_lines, related_lines
-from nextlmm.report.thresholds import describe_threshold
 from nextlmm.report.wording import (
     count,
     duration,
@@ -254,18 +253,18 @@ def _inflation(trait: Mapping[str, Any]) -> str:
 
 def _loci(trait: Mapping[str, Any]) -> list[Paragraph]:
     hits = trait["top_hits"]
-    variants = trait["variants"]
-    tested = variants["tested"]
-    strong = [hit for hit in hits if hit["genome_wide_significant"]]
-    more = " or more" if hits and len(strong) == len(hits) and len(hits) >= 10 else ""
-    found = count(len(strong), "locus", "loci") if strong else "no locus"
-    heading = Paragraph("loci", (f"{found}{more} at p < {describe_threshold(tested)}",))
+    heading = Paragraph("loci", _wrap(*loci_lines(hits, trait["variants"]["tested"])))
     if not hits:
         return [heading]
-    rows = hit_rows(hits)
-    kinds: list[Kind] = ["strong" if hit["genome_wide_significant"] else "weak" for hit in hits]
-    body = [Paragraph("", (row,), kind) for row, kind in zip(rows[1:], kinds, strict=True)]
-    return [heading, Paragraph("", (rows[0],)), *body]
+    header, *rows = hit_rows(hits)
+    return [heading, Paragraph("", (header,)), *map(_locus, hits, rows)]
+
+
+def _locus(hit: Mapping[str, Any], row: str) -> Paragraph:
+    """A row of loci; a star before it where it is not genome-wide significant."""
+    if hit["genome_wide_significant"]:
+        return Paragraph("", (row,), "strong")
+    return Paragraph("*".rjust(LABEL_WIDTH - 1), (row,), "weak")
 
 
 def certificate_lines(

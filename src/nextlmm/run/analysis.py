@@ -1,5 +1,6 @@
 """From a problem to its results: null model, scan, certificate, each a value."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +10,11 @@ import polars as pl
 
 from nextlmm.assoc.summary import lambda_gc
 from nextlmm.lmm.null import NullModel
+from nextlmm.output.pandas_frame import pandas_frame
 from nextlmm.output.schema import result_table
 from nextlmm.progress import Progress, Silent
+from nextlmm.report.loci import count_tested, top_hits
+from nextlmm.report.notebook import trait_card
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.compressed.find import find_compressed, is_compressed_by_products
 from nextlmm.run.dense import find_densely
@@ -56,6 +60,22 @@ class Analysis:
             f"h2 = {self.null.h2:.4f}{error}, lambda = {self.lambda_gc:.3f}, "
             f"kl = {self.certificate['kl']:.3g})"
         )
+
+    def _repr_html_(self) -> str:
+        facts = {
+            **vars(self.null),
+            "lambda_gc": self.lambda_gc if math.isfinite(self.lambda_gc) else None,
+            "variants": {"tested": count_tested(self.table)},
+            "top_hits": top_hits(self.table),
+            "certificate": self.certificate,
+            "budget": None,
+            "warnings": self.warnings,
+        }
+        return trait_card("Association", facts)
+
+    def to_pandas(self) -> Any:
+        """Return ``table`` as a data frame of pandas; see ``nextlmm.output.pandas_frame``."""
+        return pandas_frame(self.table)
 
 
 def analyse(

@@ -288,6 +288,22 @@ def _check_finite(values: FloatArray, what: str, error: type[InputError]) -> Non
         )
 
 
+def square_matrix(k: ArrayLike) -> FloatArray:
+    """A relationship matrix by itself, (n, n), checked.
+
+    Raises
+    ------
+    UsageError
+        If it is not square, finite and symmetric.
+    """
+    matrix = _numbers("relationship matrix", k)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
+        raise UsageError(
+            f"the relationship matrix has shape {matrix.shape}; expected (n, n) finite numbers"
+        )
+    return _symmetric(matrix)
+
+
 def _square(k: ArrayLike, n: int) -> FloatArray:
     matrix = _numbers("relationship matrix", k)
     if matrix.shape != (n, n) or not np.isfinite(matrix).all():
@@ -295,6 +311,10 @@ def _square(k: ArrayLike, n: int) -> FloatArray:
             f"the relationship matrix has shape {matrix.shape} and the genotype array {n} rows; "
             f"expected ({n}, {n}) finite numbers, rows in the order of the genotypes"
         )
+    return _symmetric(matrix)
+
+
+def _symmetric(matrix: FloatArray) -> FloatArray:
     if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-8 * np.abs(matrix).max()):
         raise UsageError(
             "the relationship matrix is not symmetric; expected k[i, j] == k[j, i]; check the file "

@@ -50,21 +50,39 @@ def whole_number(_: object, tokens: Sequence[Token]) -> int:
     return int(tokens[0].value)
 
 
-_FILES = Group("Files", sort_key=1)
-_MODEL = Group("Model", sort_key=2)
-_MATRIX = Group("Relationship matrix", sort_key=3)
+# In the order of the help: what every run needs first.
+_MAIN = Group("Input and output", sort_key=1)
+_GENOTYPES = Group("Genotypes in other formats, in place of --bfile", sort_key=2)
+_TRAITS = Group("Trait and covariates", sort_key=3)
 _FILTERS = Group("Samples and variants", sort_key=4)
-_RUN = Group("Run", sort_key=5)
+_RESULTS = Group("Results", sort_key=5)
+_MODEL = Group("Model", sort_key=6)
+_MATRIX = Group("Relationship matrix", sort_key=7)
+_RUN = Group("Run", sort_key=8)
+
+_TRAIT_NAMES = ("--pheno-name", "--phenoCol", "--phenoColList")
+_RINT = Parameter(group=_TRAITS, alias="--apply-rint", negative="", show_default=False)
 
 
-def _names(*alias: str) -> Parameter:
+def _names(group: Group, *alias: str) -> Parameter:
     return Parameter(
-        group=_FILES,
+        group=group,
         alias=alias,
         consume_multiple=True,
         converter=_whole_names,
         negative="",
         show_default=False,
+    )
+
+
+def _words(default: str | None) -> Parameter:
+    """Formats of results, whose default is shown as it is typed."""
+    return Parameter(
+        group=_RESULTS,
+        consume_multiple=True,
+        converter=_whole_names,
+        negative="",
+        show_default=default or False,
     )
 
 
@@ -118,9 +136,7 @@ class GwasOptions:
         categories in any case; each category but the most frequent one gets an effect of its own.
     covar_formula
         What to compute of the columns of the covariate file, in place of names, as in
-        "age + age^2 + sex:age + C(site)": a:b is an interaction, a*b is a + b + a:b, age^2 the
-        square of a number, C(site) makes categories of numbers; log, log2, log10, sqrt, exp, abs,
-        scale, center, poly, bs, ns and I(...) may be used. Needs the extra "formula".
+        "age + age^2 + sex:age + C(site)"; docs/formats.md has the rules. Needs the extra "formula".
     rint
         Replace the trait by normal quantiles of its ranks.
     mode
@@ -158,11 +174,9 @@ class GwasOptions:
         Who is related, for the same purpose: a pedigree (IID, father, mother) or a list of pairs
         with their kinship.
     grm
-        A relationship matrix made elsewhere: the prefix or the name of a GCTA .grm.bin, .grm.gz or
-        .grm.sp, a PLINK 2 .rel.bin, .rel, .king.bin or .king, a table of kinships of KING or PLINK
-        2 (.kin0, .kin), a SAIGE .mtx, a NumPy .npy, or a square of numbers in text. It is centred
-        over the analysed samples and scaled to mean diagonal 1, and needs --no-loco. With @ for the
-        chromosome, as in cohort.chr@, GCTA matrices of single chromosomes, which serve LOCO too.
+        A relationship matrix made elsewhere, by its prefix or name: of GCTA, PLINK 2, GEMMA, KING
+        or SAIGE, or a NumPy .npy; docs/formats.md lists them. It needs --no-loco, unless there is
+        one for each chromosome, named with @ in its place, as in cohort.chr@.
     grm_id
         Samples of that matrix, one line for each row. Unless given, the list beside it, or those
         that a table of kinships names.
@@ -221,9 +235,8 @@ class GwasOptions:
     seed
         Seed of every random draw. The same seed gives the same files.
     out_format
-        Write the results in the columns of these programs too, for tools that read those: regenie,
-        plink2, gemma, fastgwa, saige, cojo (.ma), ldsc (.sumstats), pheweb, gwas-ssf (for the GWAS
-        Catalog, with its metadata), gwas-vcf (with an index), or parquet.
+        Write the results in the columns of these programs too, for tools that read those; cojo is
+        .ma, ldsc is .sumstats, and gwas-ssf is for the GWAS Catalog.
     plots
         Draw the Manhattan and the QQ plot.
     plot_format
@@ -238,23 +251,25 @@ class GwasOptions:
         If a value is out of its range or two options contradict each other.
     """
 
-    bfile: Annotated[str | None, Parameter(group=_FILES, alias="--bed")] = None
-    pfile: Annotated[str | None, Parameter(group=_FILES, alias="--pgen")] = None
-    bgen: Annotated[str | None, Parameter(group=_FILES)] = None
-    bimbam: Annotated[str | None, Parameter(group=_FILES)] = None
-    sample: Annotated[str | None, Parameter(group=_FILES)] = None
-    annotation: Annotated[str | None, Parameter(group=_FILES)] = None
-    vcf: Annotated[str | None, Parameter(group=_FILES, alias="--bcf")] = None
-    zarr: Annotated[str | None, Parameter(group=_FILES, alias="--vcz")] = None
-    vcf_field: Annotated[VcfField, Parameter(group=_FILES)] = "auto"
-    pheno: Annotated[str, Parameter(group=_FILES, alias="--phenoFile")]
-    out: Annotated[str, Parameter(group=_FILES, alias="-o")]
-    trait: Annotated[tuple[str, ...], _names("--pheno-name", "--phenoCol", "--phenoColList")] = ()
-    covar: Annotated[str | None, Parameter(group=_FILES, alias="--covarFile")] = None
-    covar_name: Annotated[tuple[str, ...], _names("--covarCol", "--covarColList")] = ()
-    cat_covar: Annotated[tuple[str, ...], _names("--catCovarList")] = ()
-    covar_formula: Annotated[str | None, Parameter(group=_FILES)] = None
-    rint: Annotated[bool, Parameter(group=_FILES, alias="--apply-rint", negative="")] = False
+    bfile: Annotated[str | None, Parameter(group=_MAIN, alias="--bed")] = None
+    pfile: Annotated[str | None, Parameter(group=_GENOTYPES, alias="--pgen")] = None
+    bgen: Annotated[str | None, Parameter(group=_GENOTYPES)] = None
+    bimbam: Annotated[str | None, Parameter(group=_GENOTYPES)] = None
+    sample: Annotated[str | None, Parameter(group=_GENOTYPES)] = None
+    annotation: Annotated[str | None, Parameter(group=_GENOTYPES)] = None
+    vcf: Annotated[str | None, Parameter(group=_GENOTYPES, alias="--bcf")] = None
+    zarr: Annotated[str | None, Parameter(group=_GENOTYPES, alias="--vcz")] = None
+    vcf_field: Annotated[VcfField, Parameter(group=_GENOTYPES)] = "auto"
+    pheno: Annotated[str, Parameter(group=_MAIN, alias="--phenoFile")]
+    out: Annotated[str, Parameter(group=_MAIN, alias="-o")]
+    trait: Annotated[
+        tuple[str, ...], _names(_MAIN, "--pheno-name", "--phenoCol", "--phenoColList")
+    ] = ()
+    covar: Annotated[str | None, Parameter(group=_MAIN, alias="--covarFile")] = None
+    covar_name: Annotated[tuple[str, ...], _names(_TRAITS, "--covarCol", "--covarColList")] = ()
+    cat_covar: Annotated[tuple[str, ...], _names(_TRAITS, "--catCovarList")] = ()
+    covar_formula: Annotated[str | None, Parameter(group=_TRAITS)] = None
+    rint: Annotated[bool, _RINT] = False
 
     mode: Annotated[Mode, Parameter(group=_MODEL)] = "exact"
     test: Annotated[Test, Parameter(group=_MODEL)] = "wald"
@@ -296,16 +311,10 @@ class GwasOptions:
         None
     )
     seed: Annotated[int, _number(_RUN)] = 0
-    out_format: Annotated[
-        tuple[OutFormat, ...],
-        Parameter(group=_RUN, consume_multiple=True, converter=_whole_names, negative=""),
-    ] = ()
-    plots: Annotated[bool, Parameter(group=_RUN)] = True
-    plot_format: Annotated[
-        tuple[PlotFormat, ...],
-        Parameter(group=_RUN, consume_multiple=True, converter=_whole_names, negative=""),
-    ] = ("png",)
-    report: Annotated[bool, Parameter(group=_RUN)] = True
+    out_format: Annotated[tuple[OutFormat, ...], _words(None)] = ()
+    plots: Annotated[bool, Parameter(group=_RESULTS)] = True
+    plot_format: Annotated[tuple[PlotFormat, ...], _words("png")] = ("png",)
+    report: Annotated[bool, Parameter(group=_RESULTS)] = True
 
     def __post_init__(self) -> None:
         """Bring paths and names to one form, then refuse what cannot be carried out."""

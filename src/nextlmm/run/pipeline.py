@@ -24,6 +24,7 @@ from nextlmm.genotype.summary import summarise_variants
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.threads import available_threads
 from nextlmm.output.names import RunFiles, run_files
+from nextlmm.output.pandas_frame import pandas_frame
 from nextlmm.output.provenance import describe_run, hashing
 from nextlmm.output.publication import Publication, check_writable
 from nextlmm.output.tabix import is_indexable
@@ -32,10 +33,12 @@ from nextlmm.relatedness.grm_files import Relationships, is_of_pairs, read_relat
 from nextlmm.relatedness.grm_pattern import is_pattern
 from nextlmm.relatedness.grm_set import ChromosomeSums, RelationshipSet, open_relationship_set
 from nextlmm.relatedness.numerator import read_pedigree
+from nextlmm.report.notebook import run_cards
 from nextlmm.report.page import page_payloads
 from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.advice import reading_advice
 from nextlmm.run.analysis import analyse
+from nextlmm.run.chosen_trait import chosen_trait
 from nextlmm.run.exact.route import allowed_bytes, check_square
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.inputs import open_source, related_choice, tested_filter
@@ -76,6 +79,19 @@ class GwasRun:
     def __repr__(self) -> str:
         traits = ", ".join(self.tables)
         return f"GwasRun({traits}: {self.files.document}, seconds = {self.document['seconds']:.2f})"
+
+    def _repr_html_(self) -> str:
+        return run_cards(self.document)
+
+    def to_pandas(self, trait: str | None = None) -> Any:
+        """Return the table of a trait, the only one unless named, as a data frame of pandas.
+
+        Raises
+        ------
+        UsageError
+            If there is no such trait, several and none is named, or pandas is not installed.
+        """
+        return pandas_frame(self.tables[chosen_trait(self.tables, trait)])
 
 
 @dataclass(frozen=True, eq=False)

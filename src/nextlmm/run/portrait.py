@@ -8,12 +8,19 @@ from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from nextlmm.cohort.align import INTERCEPT, Cohort
+from nextlmm.genotype.array import array_source
+from nextlmm.genotype.summary import summarise_variants
 from nextlmm.linalg.ordering import cluster_tree, components
 from nextlmm.linalg.threads import one_thread
-from nextlmm.relatedness.grm import RelationshipSum, relationship_matrix
+from nextlmm.relatedness.grm import (
+    RelationshipSum,
+    relationship_matrix,
+    relationship_sum,
+    variant_scaling,
+)
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.relatedness.ordering import Components
 from nextlmm.run.analysis import Analysis
@@ -102,10 +109,54 @@ def _structure(
             cells = _cells_by_products(cast("RelationshipOperator", operator), found)
         else:
             total = problem.shared.known(("relationship sum", model))
-            k = relationship_matrix(cast("RelationshipSum", total))
-            found = _with_components(k, found, model)
-            cells = _cells(k[np.ix_(found.order, found.order)])
+            return _of_matrix(cast("RelationshipSum", total), found, model)
         return _described(problem.n, found, cells)
+
+
+def portray_matrix(k: FloatArray) -> dict[str, Any]:
+    """The picture of samples from a relationship matrix, (n, n), symmetric, on any scale.
+
+    It is centred and scaled as for an analysis.
+
+    Raises
+    ------
+    VariantError, NotPositiveDefiniteError
+        If it is none.
+
+    Cost: n^3 operations at most.
+    """
+    with one_thread():
+        total = RelationshipSum(np.asfortranarray(k), len(k), is_given=True)
+        return _of_matrix(total, None, Model())
+
+
+def portray_genotypes(dosages: ArrayLike) -> dict[str, Any]:
+    """The picture of samples from dosages, (n, m), whose standardized relationships it makes.
+
+    Raises
+    ------
+    FormatError, VariantError
+        If they are none, or do not vary.
+
+    Cost: n^2 m operations.
+    """
+    source = array_source(dosages)
+    samples, variants = np.arange(len(source.samples)), np.arange(len(source.variants))
+    scaling = variant_scaling(summarise_variants(source, samples), "standardized")
+    with one_thread():
+        return _of_matrix(relationship_sum(source, variants, scaling, samples), None, Model())
+
+
+def portray_components(n: int, found: Components) -> dict[str, Any]:
+    """The picture of n samples of which only the components are known, in the order of these."""
+    coordinates, shares = _coordinates(n, found)
+    return {"n": n, "components": coordinates, "shares": shares}
+
+
+def _of_matrix(total: RelationshipSum, found: Structure | None, model: Model) -> dict[str, Any]:
+    k = relationship_matrix(total)
+    found = _with_components(k, found, model)
+    return _described(len(k), found, _cells(k[np.ix_(found.order, found.order)]))
 
 
 def _with_components(k: FloatArray, found: Structure | None, model: Model) -> Structure:

@@ -19,6 +19,16 @@ Profile = Annotated[
     ),
 ]
 
+GWAS_EXAMPLES = """Examples:
+
+* One trait with covariates: nextlmm gwas --bfile cohort --pheno traits.txt --trait height
+  --covar covariates.txt --out results/height
+* Two traits, imputed genotypes: nextlmm gwas --bgen cohort.bgen --sample cohort.sample
+  --pheno traits.txt --trait height bmi --maf 0.01 --out results/imputed
+* A table for other programs too: nextlmm gwas --bfile cohort --pheno traits.txt --out results/one
+  --out-format regenie cojo
+"""
+
 
 def gwas(options: GwasOptions, *, profile: Profile = False, debug: Debug = False) -> None:
     """Test every variant for association with a trait.

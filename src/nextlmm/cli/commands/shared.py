@@ -14,7 +14,7 @@ from nextlmm.errors import OutputError
 from nextlmm.report.summary import Paragraph
 
 DEBUG_FLAG = "--debug"
-RUN = Group("Run", sort_key=5)
+RUN = Group("Run", sort_key=8)
 
 Debug = Annotated[
     bool,
