@@ -91,6 +91,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=N_SAMPLES)
     parser.add_argument("--variants", type=int, default=N_VARIANTS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    names = [form.name for form in FORMATS]
+    parser.add_argument("--formats", nargs="+", metavar="NAME", default=names, choices=names)
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.samples, arguments.variants = QUICK_SAMPLES, QUICK_VARIANTS
@@ -100,12 +102,14 @@ def _arguments() -> argparse.Namespace:
 
 def _rows(cohort: Cohort, folder: Path, arguments: argparse.Namespace) -> Iterator[Row]:
     source = open_bed(cohort.bfile)
+    chosen = [FORMATS[0]]  # which the others are compared with
+    chosen += [form for form in FORMATS[1:] if form.name in arguments.formats]
     paths = {
         form: form.write(folder, source, _blocks(source, dosages=form.has_dosages))
-        for form in FORMATS
+        for form in chosen
     }
-    wall: dict[Format, list[float]] = {form: [] for form in FORMATS}
-    read: dict[Format, list[float]] = {form: [] for form in FORMATS}
+    wall: dict[Format, list[float]] = {form: [] for form in chosen}
+    read: dict[Format, list[float]] = {form: [] for form in chosen}
     peak: dict[Format, int] = {}
     for number in range(arguments.rounds):
         for form, path in paths.items():
