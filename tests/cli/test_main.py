@@ -213,6 +213,12 @@ def test_debug_shows_the_traceback(
     assert shown.endswith("nextlmm: Constant. [E340]\n")
 
 
+@pytest.mark.parametrize("command", app_module._COMMANDS)
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert main([command, "--help"]) == 0
+    assert f"Usage: nextlmm {command}" in capsys.readouterr().out
+
+
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == metadata.version("nextlmm")

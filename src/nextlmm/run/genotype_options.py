@@ -13,7 +13,7 @@ from nextlmm.run.options import GrmWeighting, GwasOptions, argument, whole_numbe
 FILES = Group("Files", sort_key=1)
 MATRIX = Group("Relationship matrix", sort_key=3)
 FILTERS = Group("Samples and variants", sort_key=4)
-RUN = Group("Run", sort_key=5)
+RUN = Group("Run", sort_key=8)
 
 
 @Parameter(name="*")
