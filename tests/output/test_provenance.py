@@ -4,6 +4,7 @@ import json
 import threading
 from concurrent.futures import CancelledError
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,3 +86,9 @@ def test_write_document__bytes_that_are_not_utf8_survive() -> None:
 def test_describe_run__the_package_is_among_the_versions() -> None:
     header = describe_run(command="nextlmm gwas", options={}, inputs={}, threads=1)
     assert header["versions"]["nextlmm"] == header["nextlmm"]["version"]
+
+
+def test_describe_run__of_a_run_without_tests_explains_no_columns() -> None:
+    given: dict[str, Any] = {"command": "nextlmm pca", "options": {}, "inputs": {}, "threads": 1}
+    header = describe_run(**given, has_results=False)
+    assert set(describe_run(**given)) - set(header) == {"columns"}

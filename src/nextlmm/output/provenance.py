@@ -28,6 +28,7 @@ def describe_run(
     inputs: Mapping[str, Any],
     threads: int,
     started: datetime | None = None,
+    has_results: bool = True,
 ) -> dict[str, Any]:
     """The part of the result document that does not depend on the results.
 
@@ -43,8 +44,10 @@ def describe_run(
         Processor cores that the run was allowed to use.
     started
         When the run began; now unless given.
+    has_results
+        Whether the run tested variants, so that there are result tables to explain.
     """
-    return {
+    header = {
         "nextlmm": {"version": program_version()},
         "command": command,
         "started": (started or datetime.now(UTC)).isoformat(timespec="seconds"),
@@ -52,8 +55,8 @@ def describe_run(
         "machine": describe_machine(threads),
         "options": dict(options),
         "inputs": dict(inputs),
-        "columns": column_meanings(),
     }
+    return header | {"columns": column_meanings()} if has_results else header
 
 
 def program_version() -> str:

@@ -129,8 +129,8 @@ def clump(
                 inputs=hashes.result(),
                 threads=threads,
                 started=started,
+                has_results=False,
             )
-            del about["columns"]  # of a table of all variants
             about |= {
                 "trait": trait,
                 "samples": len(genotypes.samples),

@@ -96,8 +96,8 @@ def write_grm(
                 inputs=hashes.result(),
                 threads=threads,
                 started=started,
+                has_results=False,
             )
-            del document["columns"]  # of a table that there is none of
             document |= {
                 "samples": {
                     "in_genotypes": len(source.samples),

@@ -145,8 +145,8 @@ def run_null(
             inputs=hashed,
             threads=options.threads or available_threads(),
             started=started,
+            has_results=False,
         )
-        del document["columns"]  # of a table of tests
         document |= run_facts(job.inputs.source, job.cohorts)
         document["advice"] = list(job.inputs.advice)
         return _publish(job, found, document, options, watch)

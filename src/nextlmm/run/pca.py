@@ -101,8 +101,8 @@ def pca(
                 inputs=hashes.result(),
                 threads=threads,
                 started=started,
+                has_results=False,
             )
-            del document["columns"]  # of a table that there is none of
             document |= {
                 "samples": {
                     "in_genotypes": len(source.samples),
