@@ -107,3 +107,17 @@ def test_gauss_radau__refuses_a_negative_eigenvalue(rng):
     _, run = process(k, rng, steps=30)
     with pytest.raises(NotPositiveDefiniteError, match="without negative eigenvalues"):
         run.jacobi(0).gauss_radau(-1e-6)
+
+
+def test_kept__vectors_of_the_columns_that_were_asked_for(k, rng):
+    start = rng.normal(size=(len(k), 3))
+    run = Lanczos(lambda x: k @ x, start, n_kept=1)
+    run.extend(np.arange(3), 4)
+    run.extend(np.array([1, 2]), 2)
+    vectors, jacobi = run.kept(0), run.jacobi(0)
+    assert vectors.shape == (len(k), 4)
+    # A few steps lose no orthogonality; rounding of a product, relative to the largest eigenvalue.
+    assert vectors.T @ vectors == pytest.approx(np.eye(4), abs=1e-10)
+    assert vectors[:, 0] * jacobi.norm == pytest.approx(start[:, 0])
+    t = np.diag(jacobi.main) + np.diag(jacobi.off, 1) + np.diag(jacobi.off, -1)
+    assert vectors.T @ k @ vectors == pytest.approx(t, abs=1e-10 * np.abs(t).max())

@@ -10,7 +10,9 @@ from nextlmm.errors import (
     TraitError,
 )
 from nextlmm.linalg.dense import DenseCovariance
+from nextlmm.lmm.design import make_design
 from nextlmm.lmm.estimate import estimate_null_dense
+from nextlmm.lmm.krylov_run import FORM_TOLERANCE
 from nextlmm.lmm.stochastic import _outstanding, estimate_null_stochastic
 
 from .cohorts import small_cohort
@@ -52,6 +54,26 @@ def test_estimate__agrees_with_the_dense_one_within_its_error(seed, h2, method):
     assert null.beta_se == pytest.approx(dense.beta_se, rel=0.05)
     assert null.sigma_e2 == pytest.approx(dense.sigma_e2, rel=0.1)
     assert null.sigma_g2 + null.sigma_e2 == pytest.approx(dense.sigma_g2 + dense.sigma_e2, rel=0.1)
+
+
+@pytest.mark.parametrize("method", ["reml", "ml", "he"])
+def test_estimate__knows_about_the_solution_at_its_h2(method):
+    cohort = small_cohort(1, n=150, m=400, h2=0.3, extra_covariates=3)
+    _, found = both(cohort, method=method)
+    h2 = found.null.h2
+    sigma = h2 * cohort.k + (1.0 - h2) * np.eye(len(cohort.y))
+    whitened = np.linalg.solve(sigma, np.column_stack((cohort.y, cohort.covariates)))
+    effect = np.linalg.solve(cohort.covariates.T @ whitened[:, 1:], cohort.covariates.T)
+    py = whitened[:, 0] - whitened[:, 1:] @ (effect @ whitened[:, 0])
+    design = make_design(cohort.covariates)
+    solution = found.solution.at(h2)
+    residual = design.project(cohort.y - sigma @ solution)
+    # The log-likelihood, n / 2 times the logarithm of the form, is known to a tolerance, and the
+    # error of the form is at least the square of the residual over the largest eigenvalue.
+    form_error = 2.0 * FORM_TOLERANCE * float(cohort.y @ py) / len(py)
+    allowed = form_error * np.linalg.norm(sigma, 2)
+    assert residual @ residual <= allowed
+    assert solution == pytest.approx(py, abs=np.sqrt(allowed) / (1.0 - h2))
 
 
 def test_estimate__the_printed_error_is_the_spread_over_seeds():

@@ -5,8 +5,9 @@ v'f(B)v is the integral of f.  After m products with B the process knows a measu
 that integrates polynomials up to degree 2 m - 1 as that one does, and a smooth f nearly so.  The
 same points serve every f, in particular log(1 - h + h x) and 1 / (1 - h + h x) for every h.
 
-No vector is kept but the last two, so that orthogonality is lost in the long run; the measures
-converge all the same, an eigenvalue being found several times with its mass divided among them.
+No vector is kept but the last two, unless it is asked for, and none is made orthogonal to more than
+those, so that orthogonality is lost in the long run; the measures converge all the same, an
+eigenvalue being found several times with its mass divided among them.
 
 Source: Golub and Meurant 1994; Golub and Strakos 1994 for what rounding does.
 """
@@ -96,6 +97,7 @@ class Lanczos:
     left : (n, l), vectors whose products with every Lanczos vector are recorded.
     dimension : of the space that the columns lie in, where it is known to be less than n: after so
         many steps a column is exhausted, and what is left of it is rounding.
+    n_kept : columns, the first ones, whose Lanczos vectors are kept.
 
     Cost of a step: one product for each column, and O(n l) of memory traffic.
     """
@@ -107,6 +109,7 @@ class Lanczos:
         left: FloatArray | None = None,
         *,
         dimension: int | None = None,
+        n_kept: int = 0,
     ) -> None:
         self._operator = operator
         self._most = len(start) if dimension is None else dimension
@@ -117,6 +120,7 @@ class Lanczos:
         self._main: list[list[float]] = [[] for _ in self._norm]
         self._off: list[list[float]] = [[] for _ in self._norm]
         self._recorded: list[list[FloatArray]] = [[] for _ in self._norm]
+        self._kept: list[list[FloatArray]] = [[] for _ in range(n_kept)]
         self.n_products = 0
 
     @property
@@ -151,6 +155,10 @@ class Lanczos:
         """Products of ``left`` with the Lanczos vectors of a column, (l, m)."""
         return np.array(self._recorded[column]).reshape(-1, self._left.shape[1]).T
 
+    def kept(self, column: int) -> FloatArray:
+        """The Lanczos vectors of one of the columns whose vectors are kept, (n, m)."""
+        return np.stack(self._kept[column], axis=1)
+
     def _step(self, columns: IntArray) -> None:
         q = self._last[:, columns]
         w = np.array(self._operator(q), dtype=np.float64)
@@ -168,6 +176,8 @@ class Lanczos:
             size[i] = size[i] if is_left else 0.0
             self._off[j].append(float(size[i]))
             self._recorded[j].append(along[:, i])
+            if j < len(self._kept):
+                self._kept[j].append(q[:, i])
         self._before[:, columns] = q
         self._last[:, columns] = w / np.where(size > 0.0, size, 1.0)
 

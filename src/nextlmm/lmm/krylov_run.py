@@ -15,7 +15,7 @@ from scipy.special import expit
 from nextlmm.errors import ConvergenceError, NotPositiveDefiniteError
 from nextlmm.linalg.covariance import FloatArray, SymmetricOperator
 from nextlmm.linalg.lanczos import IntArray, Jacobi, Lanczos, Measure, Operator
-from nextlmm.lmm.krylov import CenteredTrait, KrylovLikelihood, ShiftedForms
+from nextlmm.lmm.krylov import CenteredTrait, KrylovLikelihood, ShiftedForms, ShiftedSolution
 from nextlmm.lmm.profile import LOG_RATIO_LIMIT, STEP
 from nextlmm.lmm.trace_curve import TraceCurve, inverse_shifted, log_shifted
 
@@ -100,6 +100,7 @@ class FirstRun:
     known, recorded : of [u, R].
     components : measures of U; trace_rest : of B outside U.
     probed : the first probes; region : h2 where everything has converged.
+    vectors : the Lanczos vectors of u, (n, m).
     """
 
     space: Space
@@ -109,6 +110,12 @@ class FirstRun:
     trace_rest: float
     probed: Probed
     region: FloatArray
+    vectors: FloatArray
+
+    @property
+    def solution(self) -> ShiftedSolution:
+        """About A^-1 u, where everything has converged."""
+        return ShiftedSolution(self.known[0], self.vectors)
 
     def curve(self, probed: Probed, short_steps: int) -> TraceCurve:
         """The logarithm by these probes, whose short ones have so many steps."""
@@ -155,7 +162,7 @@ def first_run(
 ) -> FirstRun:
     """Everything in lock-step until it has converged, at ``h2`` or wherever likelihood is high."""
     start = np.hstack((space.left, space.components, space.probes(n_long, rng)))
-    process = Lanczos(space.operator, start, space.left, dimension=space.dimension)
+    process = Lanczos(space.operator, start, space.left, dimension=space.dimension, n_kept=1)
     ends = np.cumsum([space.left.shape[1], space.components.shape[1]])
     columns = np.split(np.arange(start.shape[1]), ends)
     process.extend(np.arange(start.shape[1]), FIRST_STEPS)
@@ -170,7 +177,7 @@ def first_run(
         wide = np.append(_wide_forms(run, forms, at), _wide_logs(run, logs), axis=0)
         active = np.flatnonzero(wide[:, near].any(axis=1))
         if not active.size:
-            return replace(run, region=at[near])
+            return replace(run, region=at[near], vectors=process.kept(0))
         _check_steps(process, active)
         process.extend(active, MORE_STEPS)
 
@@ -220,6 +227,7 @@ def _snapshot(space: Space, process: Lanczos, columns: list[IntArray]) -> FirstR
             process.n_products,
         ),
         region=np.empty(0),
+        vectors=np.empty((len(space.left), 0)),
     )
 
 

@@ -17,7 +17,7 @@ from nextlmm.linalg.subspace import dominant_eigenvectors
 from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.estimate import estimate_null_dense, with_moments
 from nextlmm.lmm.haseman_elston import LARGEST_SHARE, basis_with_components
-from nextlmm.lmm.krylov import KrylovLikelihood, centre_trait
+from nextlmm.lmm.krylov import KrylovLikelihood, ShiftedSolution, centre_trait
 from nextlmm.lmm.krylov_run import FirstRun, Probed, Space, first_run, make_space, more_probes
 from nextlmm.lmm.moments import haseman_elston_products
 from nextlmm.lmm.null import Method, NullModel, checked_trait, null_at, search_null
@@ -26,9 +26,9 @@ N_COMPONENTS = 20
 OUTSTANDING, BULK = 2.0, 4.0
 """A component is handled without random vectors if its eigenvalue is so many times the last one's,
 or above ``BULK``; their mean is about 1.  One among many like it is not worth its products."""
-FIRST_LONG = 16
+FIRST_LONG = 16  # at least
 SHORT_STEPS = (3, 5, 8)  # that short probes may have
-BATCH = 8  # numbers of probes are multiples of it
+BATCH = 16  # columns that a product takes as long for as for one: fewer would be a waste
 WIDEST = 96  # probes at work at the same time
 MOST_LONG, MOST_SHORT = 512, 2048
 MOST_ROUNDS = 4
@@ -51,6 +51,7 @@ class StochasticFit:
     n_components : dominant components handled without random vectors.
     likelihood : the curve that the estimate is the maximum of; None where there was no search of
         a curve with random errors.
+    solution : about Py at any h2 near the estimate; None where nothing was random.
     """
 
     null: NullModel
@@ -63,6 +64,7 @@ class StochasticFit:
     n_products: int
     n_components: int
     likelihood: KrylovLikelihood | None = None
+    solution: ShiftedSolution | None = None
 
     def __repr__(self) -> str:
         return f"<{self.null!r}, Monte-Carlo error {self.mc_error:.2g}>"
@@ -161,7 +163,7 @@ def estimate_null_stochastic(
 def _by_likelihood(
     space: Space, method: Method, rng: np.random.Generator, spent: int, tolerance: float
 ) -> StochasticFit:
-    run = first_run(space, n_long=FIRST_LONG, rng=rng)
+    run = first_run(space, n_long=_first_long(space), rng=rng)
     probed = run.probed
     for rounds_left in reversed(range(MOST_ROUNDS)):
         likelihood = run.likelihood(probed)
@@ -181,7 +183,7 @@ def _by_likelihood(
             "reached with as many vectors as are allowed",
         )
     found = _fit(replace(null, warnings=warnings), error, probed, spent, space)
-    return replace(found, likelihood=likelihood)
+    return replace(found, likelihood=likelihood, solution=run.solution)
 
 
 def _by_moments(
@@ -196,12 +198,13 @@ def _by_moments(
         space.trait, operator, space.components, rng=rng, tolerance=tolerance
     )
     estimate = found.estimate
-    run = first_run(space, n_long=FIRST_LONG, rng=rng, h2=estimate.h2)
+    run = first_run(space, n_long=_first_long(space), rng=rng, h2=estimate.h2)
     likelihood = run.likelihood(run.probed)
     null = with_moments(null_at(likelihood, "he", estimate.h2), estimate)
     value, _ = likelihood.trace.errors(estimate.h2)
     error = _Error(found.mc_error, found.mc_error / estimate.h2_se, 0.5 * value)
-    return _fit(null, error, run.probed, spent + found.n_products, space)
+    found_fit = _fit(null, error, run.probed, spent + found.n_products, space)
+    return replace(found_fit, solution=run.solution)
 
 
 def _fit(null: NullModel, error: _Error, probed: Probed, spent: int, space: Space) -> StochasticFit:
@@ -304,6 +307,12 @@ def _plan(run: FirstRun, h2: float, error: _Error, probed: Probed, tolerance: fl
         cost = n_long * steps + n_short * short_steps
         plans.append(_Plan(n_long, n_short, short_steps, cost))
     return min(plans, key=lambda plan: plan.cost)
+
+
+def _first_long(space: Space) -> int:
+    """Probes that fill the columns of the first products."""
+    others = space.left.shape[1] + space.components.shape[1]
+    return FIRST_LONG + -(others + FIRST_LONG) % BATCH
 
 
 def _batches(count: float) -> int:

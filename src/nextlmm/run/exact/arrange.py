@@ -43,7 +43,7 @@ RANKS: Mapping[Way, Ranks] = MappingProxyType(
     {"hodlr": Ranks(), "components": COMPONENTS_AND_BLOCKS, "plain": NOTHING}
 )
 _SEARCHED_AT = (0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
-_AUDITED, _AUDIT_RTOL = 64, 1e-3
+_AUDITED, _AUDIT_RTOL = 48, 1e-3
 _RELATED_SHARE = 0.01
 """Share of samples with a relative from which families are worth a hierarchy."""
 _OUTSTANDING = 2.0

@@ -284,11 +284,11 @@ def _settings(
     """What is to be scanned together: everything, or one chromosome with an h2 of its own."""
     groups = list(groups_of(arrangement.problem, arrangement.operator, model))
     if model.loco_h2 == "shared":
-        yield _setting(arrangement, model, [group for group, _ in groups]), whole, ""
+        yield _setting(arrangement, model, [group for group, _ in groups], whole), whole, ""
         return
     for group, name in groups:
         fit = _estimate(arrangement, model, group.left_out)
-        yield _setting(arrangement, model, [group]), fit, name
+        yield _setting(arrangement, model, [group], fit), fit, name
 
 
 def groups_of(
@@ -315,7 +315,9 @@ def _check_disjoint(operator: RelationshipOperator, left_out: int, n_varying: in
     assert outside == n_varying, "a tested variant is in its own matrix"  # noqa: S101
 
 
-def _setting(arrangement: Arranged, model: Model, groups: list[Group]) -> Setting:
+def _setting(
+    arrangement: Arranged, model: Model, groups: list[Group], fit: StochasticFit
+) -> Setting:
     design = make_design(arrangement.problem.covariates)
 
     @lru_cache(maxsize=1)
@@ -334,6 +336,7 @@ def _setting(arrangement: Arranged, model: Model, groups: list[Group]) -> Settin
         factor_at=factor_at,
         predictors=predictors,
         groups=groups,
+        start_at=lambda h2: None if fit.solution is None else fit.solution.at(h2),
         z_tolerance=model.z_tolerance,
         audit=arrangement.audit,
     )

@@ -24,7 +24,7 @@ from nextlmm.run.exact.plan import Way
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 
-_AUDITED, _AUDIT_RTOL = 64, 2e-5
+_AUDITED, _AUDIT_RTOL = 48, 2e-5
 
 
 @dataclass(frozen=True, eq=False)
