@@ -13,7 +13,7 @@ from nextlmm.linalg.dense import DenseCovariance
 from nextlmm.lmm.design import make_design
 from nextlmm.lmm.estimate import estimate_null_dense
 from nextlmm.lmm.krylov_run import FORM_TOLERANCE
-from nextlmm.lmm.stochastic import _outstanding, estimate_null_stochastic
+from nextlmm.lmm.stochastic import _outstanding, estimate_null_stochastic, ground_of
 
 from .cohorts import small_cohort
 
@@ -74,6 +74,28 @@ def test_estimate__knows_about_the_solution_at_its_h2(method):
     allowed = form_error * np.linalg.norm(sigma, 2)
     assert residual @ residual <= allowed
     assert solution == pytest.approx(py, abs=np.sqrt(allowed) / (1.0 - h2))
+
+
+@pytest.mark.parametrize("method", ["reml", "he"])
+def test_estimate__on_shared_ground_is_that_of_the_trait_alone(method, rng):
+    cohort = small_cohort(1, n=150, m=400, h2=0.3, extra_covariates=3)
+    noise = rng.normal(size=len(cohort.y))
+    traits = np.column_stack((cohort.y, noise, cohort.y + noise, 1e3 * cohort.y - noise))
+    k = DenseCovariance(cohort.k)
+    ground = ground_of(traits, cohort.covariates, k, method=method)
+    few = {"covariates": cohort.covariates, "operator": k, "method": method, "dense_below": 0}
+    for y in (traits.T[2], *traits.T, cohort.y):  # in any order, and twice
+        alone = estimate_null_stochastic(y, **few)
+        before = ground.process.n_products
+        together = estimate_null_stochastic(y, ground=ground, **few)
+        spent = ground.process.n_products - before
+        # The last digits differ where a product of many columns adds up in another order.
+        assert together.null.h2 == pytest.approx(alone.null.h2, rel=1e-9)
+        assert together.null.h2_se == pytest.approx(alone.null.h2_se, rel=1e-8)
+        assert together.null.beta == pytest.approx(alone.null.beta, rel=1e-8)
+        assert together.mc_error == pytest.approx(alone.mc_error, rel=1e-8)
+        assert together.n_products == alone.n_products
+    assert spent < 0.2 * alone.n_products
 
 
 def test_estimate__the_printed_error_is_the_spread_over_seeds():

@@ -178,6 +178,8 @@ def _refine(system: _System, b: FloatArray, start: FloatArray | None, limit: _Li
     norm, form = _norms(residual), _dots(x, b + residual)
     iterations, restarts = np.zeros(len(columns), dtype=np.intp), -1
     left = np.flatnonzero(~(norm <= limit(columns, form)))
+    if start is not None:
+        norm[left] = np.inf  # perhaps of rounding: no measure of what is gained
     while left.size:
         spent = iterations[left] >= system.max_iterations
         _check_progress(left, spent, norm, iterations, "no more iterations are allowed")
