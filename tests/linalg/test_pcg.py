@@ -120,8 +120,7 @@ def test_solve__a_start_that_is_worse_than_nothing_is_dropped(rng):
     b = rng.normal(size=(len(k), 2))
     far = np.column_stack((np.full(len(k), 1e12), np.full(len(k), np.nan)))
     found, plain = (
-        solve(Counted(k, [0.5, 0.5]), None, b, tolerance=1e-9, start=start)
-        for start in (far, None)
+        solve(Counted(k, [0.5, 0.5]), None, b, tolerance=1e-9, start=start) for start in (far, None)
     )
     assert found.x.tobytes() == plain.x.tobytes()
 

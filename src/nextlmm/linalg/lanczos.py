@@ -5,8 +5,8 @@ v'f(B)v is the integral of f.  After m products with B the process knows a measu
 that integrates polynomials up to degree 2 m - 1 as that one does, and a smooth f nearly so.  The
 same points serve every f, in particular log(1 - h + h x) and 1 / (1 - h + h x) for every h.
 
-No vector is kept but the last two, unless that is asked for, and none is made orthogonal to more than
-those, so that orthogonality is lost in the long run; the measures converge all the same, an
+No vector is kept but the last two, unless that is asked for, and none is made orthogonal to more
+than those, so that orthogonality is lost in the long run; the measures converge all the same, an
 eigenvalue being found several times with its mass divided among them.
 
 Source: Golub and Meurant 1994; Golub and Strakos 1994 for what rounding does.

@@ -114,7 +114,7 @@ class ShiftedSolution:
     vectors: FloatArray
 
     def at(self, h: float) -> FloatArray:
-        """The solution of the projected system, (n,), as conjugate gradients have it after m steps."""
+        """The solution of the projected system, (n,), that of conjugate gradients after m steps."""
         nodes, rotation = linalg.eigh_tridiagonal(self.known.main, self.known.off)
         weights = self.known.norm * rotation[0] * inverse_shifted(np.array([h]), nodes)[0]
         return np.asarray(self.vectors @ (rotation @ weights))

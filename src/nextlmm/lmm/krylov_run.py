@@ -180,8 +180,7 @@ def _snapshot(space: Space, process: Replay, columns: list[IntArray]) -> FirstRu
         known=tuple(process.jacobi(j) for j in known),
         recorded=tuple(process.recorded(j) for j in known),
         components=tuple(process.jacobi(j).gauss() for j in components),
-        trace_rest=space.ground.trace
-        - sum(float(process.jacobi(j).main[0]) for j in components),
+        trace_rest=space.ground.trace - sum(float(process.jacobi(j).main[0]) for j in components),
         probed=Probed(
             tuple(process.jacobi(j).gauss() for j in long),
             (),

@@ -16,8 +16,8 @@ from nextlmm.linalg.lanczos import Operator
 from nextlmm.linalg.subspace import dominant_eigenvectors
 from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.estimate import estimate_null_dense, with_moments
-from nextlmm.lmm.haseman_elston import LARGEST_SHARE, basis_with_components
 from nextlmm.lmm.ground import Ground, make_ground
+from nextlmm.lmm.haseman_elston import LARGEST_SHARE, basis_with_components
 from nextlmm.lmm.krylov import KrylovLikelihood, ShiftedSolution
 from nextlmm.lmm.krylov_run import FirstRun, Probed, Space, first_run, more_probes, space_of
 from nextlmm.lmm.moments import haseman_elston_products

@@ -1,6 +1,6 @@
 """The analysis of the exact model by products with the genotypes; nothing is n x n."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -11,14 +11,15 @@ from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.errors import ConvergenceError
 from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.partition import chromosome_groups
-from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
+from nextlmm.linalg.covariance import CovarianceFactor
 from nextlmm.linalg.hierarchy import HierarchicalFactor
 from nextlmm.linalg.ordering import bisect
 from nextlmm.linalg.threads import one_thread
-from nextlmm.lmm.design import Design, make_design
+from nextlmm.lmm.design import make_design
 from nextlmm.lmm.stochastic import StochasticFit
 from nextlmm.progress import Progress
 from nextlmm.relatedness.operator import RelationshipOperator
+from nextlmm.relatedness.ordering import Components
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.exact.arrange import Arrangement, arrange
 from nextlmm.run.exact.certificate import describe_products
