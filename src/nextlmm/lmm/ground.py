@@ -16,7 +16,9 @@ from nextlmm.lmm.design import Design
 from nextlmm.lmm.krylov import CenteredTrait, centre_trait
 
 COMPONENT_IS_NEW = 1e-3  # share of a component that covariates and others leave
-_TOGETHER = 16  # residuals of traits whose processes begin together, for what one of them costs
+BATCH = 16  # columns that a product takes as long for as for one
+_AHEAD = 3  # steps that random vectors take where there is room, and how many of them may do so
+_MOST_AHEAD = 128
 
 
 @dataclass(eq=False)
@@ -68,7 +70,7 @@ class Ground:
             return int(self.process.append(trait.residual[:, None], keep=True)[0])
         number = int(known[0])
         if number not in self._of_trait:
-            last = min(number + _TOGETHER, self.traits.shape[1])
+            last = min(number + BATCH, self.traits.shape[1])
             some = [j for j in range(number, last) if j not in self._of_trait]
             start = [centre_trait(self.traits[:, j], self.design).residual for j in some]
             columns = self.process.append(np.column_stack(start), keep=True)
@@ -94,12 +96,19 @@ class Ground:
         return np.asarray(outside - self.components @ (self.components.T @ outside))
 
     def ahead(self, columns: IntArray) -> IntArray:
-        """These processes, and those of other traits where that of one takes as many steps."""
+        """These processes, and others that a product takes along for the same time.
+
+        Those of other traits where that of one takes as many steps, and the first steps of random
+        vectors that have not taken them.
+        """
         steps, others = self.process.steps, np.array(list(self._of_trait.values()), dtype=np.intp)
         own = np.intersect1d(columns, others)
-        if not own.size:
-            return columns
-        return np.union1d(columns, others[np.isin(steps[others], steps[own])])
+        columns = np.union1d(columns, others[np.isin(steps[others], steps[own])])
+        room = -len(columns) % BATCH
+        known = min(len(self._of_probe) + room, max(len(self._of_probe), _MOST_AHEAD))
+        probes = np.setdiff1d(self.of_probes(0, known), columns)
+        waiting = probes[self.process.steps[probes] < _AHEAD]
+        return np.concatenate((columns, waiting[:room]))
 
 
 def make_ground(

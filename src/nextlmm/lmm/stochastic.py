@@ -16,7 +16,7 @@ from nextlmm.linalg.lanczos import Operator
 from nextlmm.linalg.subspace import dominant_eigenvectors
 from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.estimate import estimate_null_dense, with_moments
-from nextlmm.lmm.ground import Ground, make_ground
+from nextlmm.lmm.ground import BATCH, Ground, make_ground
 from nextlmm.lmm.haseman_elston import LARGEST_SHARE, basis_with_components
 from nextlmm.lmm.krylov import KrylovLikelihood, ShiftedSolution
 from nextlmm.lmm.krylov_run import FirstRun, Probed, Space, first_run, more_probes, space_of
@@ -27,9 +27,8 @@ N_COMPONENTS = 20
 OUTSTANDING, BULK = 2.0, 4.0
 """A component is handled without random vectors if its eigenvalue is so many times the last one's,
 or above ``BULK``; their mean is about 1.  One among many like it is not worth its products."""
-FIRST_LONG = 16  # at least
+FIRST_LONG = 16
 SHORT_STEPS = (3, 5, 8)  # that short probes may have
-BATCH = 16  # columns that a product takes as long for as for one: fewer would be a waste
 WIDEST = 96  # probes at work at the same time
 MOST_LONG, MOST_SHORT = 512, 2048
 MOST_ROUNDS = 4
@@ -194,7 +193,7 @@ def ground_of(
 
 
 def _by_likelihood(space: Space, method: Method, tolerance: float) -> StochasticFit:
-    run = first_run(space, n_long=_first_long(space.ground))
+    run = first_run(space, n_long=FIRST_LONG)
     probed = run.probed
     for rounds_left in reversed(range(MOST_ROUNDS)):
         likelihood = run.likelihood(probed)
@@ -225,7 +224,7 @@ def _by_moments(
         space.trait, operator, space.ground.components, rng=rng, tolerance=tolerance
     )
     estimate = found.estimate
-    run = first_run(space, n_long=_first_long(space.ground), h2=estimate.h2)
+    run = first_run(space, n_long=FIRST_LONG, h2=estimate.h2)
     likelihood = run.likelihood(run.probed)
     null = with_moments(null_at(likelihood, "he", estimate.h2), estimate)
     value, _ = likelihood.trace.errors(estimate.h2)
@@ -336,12 +335,6 @@ def _plan(run: FirstRun, h2: float, error: _Error, probed: Probed, tolerance: fl
         cost = n_long * steps + n_short * short_steps
         plans.append(_Plan(n_long, n_short, short_steps, cost))
     return min(plans, key=lambda plan: plan.cost)
-
-
-def _first_long(ground: Ground) -> int:
-    """Probes that fill the columns of the first products."""
-    others = 1 + len(ground.coupling) + len(ground.of_components)
-    return FIRST_LONG + -(others + FIRST_LONG) % BATCH
 
 
 def _batches(count: float) -> int:
