@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nextlmm.errors import NotPositiveDefiniteError
-from nextlmm.linalg.lanczos import Lanczos
+from nextlmm.linalg.lanczos import Lanczos, Replay
 
 from .conftest import structured
 
@@ -64,7 +64,8 @@ def test_measures__bracket_logarithm_and_inverse_and_converge(k, h, rng):
 def test_lanczos__records_what_solves_every_shift(rng):
     k = structured()
     start = rng.normal(size=(len(k), 3))
-    run = Lanczos(lambda x: k @ x, start, left=start)
+    process = Lanczos(lambda x: k @ x, np.empty((len(k), 0)))
+    run = Replay(process, process.append(start, keep=True), n_known=3)
     run.extend(np.arange(3), 60)
     for h in (0.2, 0.9):
         expected = start.T @ np.linalg.solve(h * k + (1 - h) * np.eye(len(k)), start)
@@ -107,3 +108,66 @@ def test_gauss_radau__refuses_a_negative_eigenvalue(rng):
     _, run = process(k, rng, steps=30)
     with pytest.raises(NotPositiveDefiniteError, match="without negative eigenvalues"):
         run.jacobi(0).gauss_radau(-1e-6)
+
+
+def test_vectors__of_the_columns_whose_vectors_are_kept(rng):
+    k = structured()
+    start = rng.normal(size=(len(k), 3))
+    run = Lanczos(lambda x: k @ x, start[:, :2])
+    kept = run.append(start[:, 2:], keep=True)
+    run.extend(np.arange(3), 4)
+    run.extend(np.array([0, 1]), 2)
+    vectors, jacobi = run.vectors(kept[0]), run.jacobi(kept[0])
+    assert vectors.shape == (len(k), 4)
+    # A few steps lose no orthogonality; rounding of a product, relative to the largest eigenvalue.
+    assert vectors.T @ vectors == pytest.approx(np.eye(4), abs=1e-10)
+    assert vectors[:, 0] * jacobi.norm == pytest.approx(start[:, 2])
+    t = np.diag(jacobi.main) + np.diag(jacobi.off, 1) + np.diag(jacobi.off, -1)
+    assert vectors.T @ k @ vectors == pytest.approx(t, abs=1e-10 * np.abs(t).max())
+    run.forget(kept[0])
+    assert run.vectors(kept[0]).shape == (len(k), 0)
+
+
+def test_jacobi__of_fewer_steps_is_that_of_a_shorter_run(k, rng):
+    start, long = process(k, rng, steps=7)
+    short = Lanczos(lambda x: k @ x, start)
+    short.extend(np.arange(3), 4)
+    for j in range(3):
+        for cut, whole in zip(
+            vars(long.jacobi(j, 4)).values(), vars(short.jacobi(j)).values(), strict=True
+        ):
+            assert np.array_equal(cut, whole)
+
+
+def test_replay__does_not_depend_on_what_others_asked_for(rng):
+    k = structured()
+    start = rng.normal(size=(len(k), 5))
+    shared = Lanczos(lambda x: k @ x, start)
+    others = Replay(shared, np.array([4, 1, 0]), ahead=lambda columns: np.union1d(columns, [2]))
+    found = []
+    for order in ((), (others,)):  # before anybody else asked for anything, and after
+        for other in order:
+            other.extend(np.arange(3), 9)
+        here = Replay(shared, np.array([1, 2]))
+        here.extend(np.arange(2), 2)
+        here.extend(np.array([1]), 3)
+        found.append((here.steps.tolist(), here.n_products, here.jacobi(0), here.jacobi(1)))
+    for (steps, products, *jacobis), again in [(found[0], found[1])]:
+        assert steps == again[0] == [2, 5]
+        assert products == again[1] == 7
+        for one, two in zip(jacobis, again[2:], strict=True):
+            assert one.main.tobytes() == two.main.tobytes()
+            assert one.off.tobytes() == two.off.tobytes()
+            assert one.coupling == two.coupling
+
+
+def test_replay__ends_where_the_space_does(rng):
+    # Two eigenvalues: two steps, of which a replay may have asked for one.
+    shared = Lanczos(lambda x: np.repeat([1.0, 3.0], 5)[:, None] * x, rng.normal(size=(10, 1)))
+    shared.extend(np.array([0]), 9)
+    here = Replay(shared, np.array([0]))
+    here.extend(np.array([0]), 1)
+    assert here.jacobi(0).coupling > 0.0
+    here.extend(np.array([0]), 5)
+    assert here.steps.tolist() == [2]
+    assert here.jacobi(0).coupling == 0.0

@@ -89,6 +89,42 @@ def test_solve__starts_anywhere(rng):
     assert (near.residual_norm <= 1e-9).all()
 
 
+def test_solve__a_start_is_not_believed_before_its_residual_is_true(rng):
+    k = structured()
+    b = rng.normal(size=(len(k), 2))
+    weights = [0.5, 0.5]
+    start = np.linalg.solve(dense(k, 0.5).astype(np.float32), b.astype(np.float32))
+    found = solve(
+        Counted(k, weights, np.float32),
+        None,
+        b,
+        tolerance=1e-10,
+        exact_product=Counted(k, weights),
+        start=start.astype(np.float64),
+    )
+    # 1e-14: rounding of a product of 150 terms of order 1
+    assert (np.linalg.norm(b - dense(k, 0.5) @ found.x, axis=0) <= 1e-10 + 1e-14).all()
+
+
+def test_solve__a_start_with_no_residual_left_is_the_answer(rng):
+    k = structured()
+    b = rng.normal(size=(len(k), 2))
+    single, double = (Counted(k, [0.0, 0.0], dtype) for dtype in (np.float32, np.float64))
+    found = solve(single, None, b, tolerance=1e-12, exact_product=double, start=b)
+    assert (found.iterations == 0).all()
+    assert (found.x == b).all()
+
+
+def test_solve__a_start_that_is_worse_than_nothing_is_dropped(rng):
+    k = structured()
+    b = rng.normal(size=(len(k), 2))
+    far = np.column_stack((np.full(len(k), 1e12), np.full(len(k), np.nan)))
+    found, plain = (
+        solve(Counted(k, [0.5, 0.5]), None, b, tolerance=1e-9, start=start) for start in (far, None)
+    )
+    assert found.x.tobytes() == plain.x.tobytes()
+
+
 def test_solve__the_same_bytes_every_time(rng):
     k = structured()
     b = rng.normal(size=(len(k), 3))

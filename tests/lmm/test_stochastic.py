@@ -10,8 +10,11 @@ from nextlmm.errors import (
     TraitError,
 )
 from nextlmm.linalg.dense import DenseCovariance
+from nextlmm.lmm.design import make_design
 from nextlmm.lmm.estimate import estimate_null_dense
-from nextlmm.lmm.stochastic import _outstanding, estimate_null_stochastic
+from nextlmm.lmm.ground import BATCH
+from nextlmm.lmm.krylov_run import FORM_TOLERANCE
+from nextlmm.lmm.stochastic import _outstanding, estimate_null_stochastic, ground_of
 
 from .cohorts import small_cohort
 
@@ -52,6 +55,70 @@ def test_estimate__agrees_with_the_dense_one_within_its_error(seed, h2, method):
     assert null.beta_se == pytest.approx(dense.beta_se, rel=0.05)
     assert null.sigma_e2 == pytest.approx(dense.sigma_e2, rel=0.1)
     assert null.sigma_g2 + null.sigma_e2 == pytest.approx(dense.sigma_g2 + dense.sigma_e2, rel=0.1)
+
+
+@pytest.mark.parametrize("method", ["reml", "ml", "he"])
+def test_estimate__knows_about_the_solution_at_its_h2(method):
+    cohort = small_cohort(1, n=150, m=400, h2=0.3, extra_covariates=3)
+    _, found = both(cohort, method=method)
+    h2 = found.null.h2
+    sigma = h2 * cohort.k + (1.0 - h2) * np.eye(len(cohort.y))
+    whitened = np.linalg.solve(sigma, np.column_stack((cohort.y, cohort.covariates)))
+    effect = np.linalg.solve(cohort.covariates.T @ whitened[:, 1:], cohort.covariates.T)
+    py = whitened[:, 0] - whitened[:, 1:] @ (effect @ whitened[:, 0])
+    design = make_design(cohort.covariates)
+    solution = found.solution.at(h2)
+    residual = design.project(cohort.y - sigma @ solution)
+    # The log-likelihood, n / 2 times the logarithm of the form, is known to a tolerance, and the
+    # error of the form is at least the square of the residual over the largest eigenvalue.
+    form_error = 2.0 * FORM_TOLERANCE * float(cohort.y @ py) / len(py)
+    allowed = form_error * np.linalg.norm(sigma, 2)
+    assert residual @ residual <= allowed
+    assert solution == pytest.approx(py, abs=np.sqrt(allowed) / (1.0 - h2))
+
+
+@pytest.mark.parametrize("method", ["reml", "he"])
+def test_estimate__on_shared_ground_is_that_of_the_trait_alone(method, rng):
+    cohort = small_cohort(1, n=150, m=400, h2=0.3, extra_covariates=3)
+    noise = rng.normal(size=len(cohort.y))
+    traits = np.column_stack((cohort.y, noise, cohort.y + noise, 1e3 * cohort.y - noise))
+    k = DenseCovariance(cohort.k)
+    ground = ground_of(traits, cohort.covariates, k, method=method)
+    few = {"covariates": cohort.covariates, "operator": k, "method": method, "dense_below": 0}
+    for y in (traits.T[2], *traits.T, cohort.y):  # in any order, and twice
+        alone = estimate_null_stochastic(y, **few)
+        before = ground.process.n_products
+        together = estimate_null_stochastic(y, ground=ground, **few)
+        spent = ground.process.n_products - before
+        # The last digits differ where a product of many columns adds up in another order.
+        assert together.null.h2 == pytest.approx(alone.null.h2, rel=1e-9)
+        assert together.null.h2_se == pytest.approx(alone.null.h2_se, rel=1e-8)
+        assert together.null.beta == pytest.approx(alone.null.beta, rel=1e-8)
+        assert together.mc_error == pytest.approx(alone.mc_error, rel=1e-8)
+        assert together.n_products == alone.n_products
+    # Its own process alone, in products of 16 columns.
+    assert spent < alone.n_products / 3
+
+
+def test_estimate__products_take_along_what_costs_nothing():
+    cohort = small_cohort(1, n=150, m=400, h2=0.3, extra_covariates=3)
+    widths = []
+
+    def product(x):
+        widths.append(x.shape[1])
+        return cohort.k @ x
+
+    found = estimate_null_stochastic(
+        cohort.y,
+        cohort.covariates,
+        DenseCovariance(cohort.k),
+        components=(np.empty(0), np.empty((150, 0))),
+        product=product,
+        dense_below=0,
+    )
+    # As many as are asked for, or full batches while there are vectors that have not begun.
+    assert found.n_products <= sum(widths) + cohort.covariates.shape[1]
+    assert all(width % BATCH == 0 for width in widths[:8])
 
 
 def test_estimate__the_printed_error_is_the_spread_over_seeds():

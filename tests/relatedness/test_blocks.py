@@ -4,6 +4,8 @@ Tolerances: products are in single precision, sums of a few hundred terms of siz
 their error is of the order of 1e-6.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
@@ -115,12 +117,27 @@ def test_blocks_and_sketch__one_of_all_variants_where_they_are_few(held):
 
 def test_blocks_and_sketch__are_drawn_apart(held, monkeypatch):
     monkeypatch.setattr(blocks_module, "_SEARCHED", 20)
+    monkeypatch.setattr(blocks_module, "_FOR_SAMPLE", 0)
     blocks, sketch = blocks_and_sketch(held.operator, np.arange(held.operator.n))
     assert (blocks.columns.n_columns, sketch.columns.n_columns) == (20, 20)
     assert not np.array_equal(
         blocks.columns.block(slice(0, 20), np.float32),
         sketch.columns.block(slice(0, 20), np.float32),
     )
+
+
+def test_blocks_and_sketch__are_of_two_variants_for_each_sample(held, monkeypatch):
+    monkeypatch.setattr(blocks_module, "_SEARCHED", 1)
+    few = replace(held.operator, rows=held.operator.rows[:8])
+    blocks, sketch = blocks_and_sketch(few, np.arange(8))
+    assert (blocks.columns.n_columns, sketch.columns.n_columns) == (16, 16)
+
+
+def test_blocks_and_sketch__of_all_variants_where_two_such_choices_would_overlap(held, monkeypatch):
+    monkeypatch.setattr(blocks_module, "_SEARCHED", held.operator.n_variants // 2 + 1)
+    blocks, sketch = blocks_and_sketch(held.operator, np.arange(held.operator.n))
+    assert blocks.columns.n_columns == held.operator.n_variants
+    assert sketch is None
 
 
 def test_spread_over__draws_one_of_each_stretch():

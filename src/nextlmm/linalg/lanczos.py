@@ -5,8 +5,9 @@ v'f(B)v is the integral of f.  After m products with B the process knows a measu
 that integrates polynomials up to degree 2 m - 1 as that one does, and a smooth f nearly so.  The
 same points serve every f, in particular log(1 - h + h x) and 1 / (1 - h + h x) for every h.
 
-No vector is kept but the last two, so that orthogonality is lost in the long run; the measures
-converge all the same, an eigenvalue being found several times with its mass divided among them.
+No vector is kept but the last two, unless that is asked for, and none is made orthogonal to more
+than those, so that orthogonality is lost in the long run; the measures converge all the same, an
+eigenvalue being found several times with its mass divided among them.
 
 Source: Golub and Meurant 1994; Golub and Strakos 1994 for what rounding does.
 """
@@ -87,48 +88,58 @@ class Jacobi:
 
 
 class Lanczos:
-    """The process for the columns of ``start``, (n, k), which go on as they are asked to.
+    """The process for columns that go on as they are asked to, and may be joined by more.
 
     Parameters
     ----------
-    operator : x (n, j) -> B x; exactly symmetric only to its own precision.
+    operator : x (n, j) -> B x; exactly symmetric only to its own precision, and such that no column
+        depends on the others.
     start : (n, k); a column of zeros has the measure 0.
-    left : (n, l), vectors whose products with every Lanczos vector are recorded.
     dimension : of the space that the columns lie in, where it is known to be less than n: after so
         many steps a column is exhausted, and what is left of it is rounding.
 
-    Cost of a step: one product for each column, and O(n l) of memory traffic.
+    Cost of a step: one product for each column.
     """
 
     def __init__(
-        self,
-        operator: Operator,
-        start: FloatArray,
-        left: FloatArray | None = None,
-        *,
-        dimension: int | None = None,
+        self, operator: Operator, start: FloatArray, *, dimension: int | None = None
     ) -> None:
         self._operator = operator
         self._most = len(start) if dimension is None else dimension
-        self._left = np.empty((len(start), 0)) if left is None else left
-        self._norm = np.sqrt(_dots(start, start))
-        self._last = start / np.where(self._norm > 0.0, self._norm, 1.0)
-        self._before = np.zeros(start.shape)
-        self._main: list[list[float]] = [[] for _ in self._norm]
-        self._off: list[list[float]] = [[] for _ in self._norm]
-        self._recorded: list[list[FloatArray]] = [[] for _ in self._norm]
+        self._norm = np.empty(0)
+        self._last = np.empty((len(start), 0))
+        self._before = np.empty((len(start), 0))
+        self._main: list[list[float]] = []
+        self._off: list[list[float]] = []
+        self._kept: dict[int, list[FloatArray]] = {}
         self.n_products = 0
+        self.append(start)
+
+    def append(self, start: FloatArray, *, keep: bool = False) -> IntArray:
+        """Add columns that begin now, and return their numbers; their vectors may be kept."""
+        norm = np.sqrt(_dots(start, start))
+        columns = len(self._norm) + np.arange(len(norm))
+        self._norm = np.append(self._norm, norm)
+        self._last = np.hstack((self._last, start / np.where(norm > 0.0, norm, 1.0)))
+        self._before = np.hstack((self._before, np.zeros(start.shape)))
+        self._main += [[] for _ in norm]
+        self._off += [[] for _ in norm]
+        self._kept |= {int(column): [] for column in columns if keep}
+        return np.asarray(columns)
 
     @property
     def steps(self) -> IntArray:
         """(k,) steps taken by each column."""
         return np.array([len(main) for main in self._main], dtype=np.intp)
 
+    def is_exhausted(self, column: int | np.intp, steps: int | np.intp) -> bool:
+        """Whether the measure of a column is complete after so many steps, which it has taken."""
+        return bool(self._norm[column] == 0.0 or (steps and self._off[column][steps - 1] == 0.0))
+
     @property
     def exhausted(self) -> NDArray[np.bool_]:
         """(k,) columns whose measure is complete."""
-        done = [bool(off) and off[-1] == 0.0 for off in self._off]
-        return np.asarray(np.array(done, dtype=bool) | (self._norm == 0.0))
+        return np.array([self.is_exhausted(j, m) for j, m in enumerate(self.steps)], dtype=bool)
 
     def extend(self, columns: IntArray, steps: int) -> None:
         """Take ``steps`` more steps with ``columns``; one that is exhausted takes none."""
@@ -138,18 +149,23 @@ class Lanczos:
                 return
             self._step(columns)
 
-    def jacobi(self, column: int | np.intp) -> Jacobi:
-        """What is known of a column after its steps; of a column of zeros, a mass of 0 at 1."""
+    def jacobi(self, column: int | np.intp, steps: int | np.intp | None = None) -> Jacobi:
+        """What is known of a column after its steps, or after fewer of them.
+
+        Of a column of zeros, a mass of 0 at 1.
+        """
         if self._norm[column] == 0.0:
             return Jacobi(0.0, np.ones(1), np.empty(0), 0.0)
-        off = np.array(self._off[column])
-        return Jacobi(
-            float(self._norm[column]), np.array(self._main[column]), off[:-1], float(off[-1])
-        )
+        main, off = np.array(self._main[column][:steps]), np.array(self._off[column][:steps])
+        return Jacobi(float(self._norm[column]), main, off[:-1], float(off[-1]))
 
-    def recorded(self, column: int | np.intp) -> FloatArray:
-        """Products of ``left`` with the Lanczos vectors of a column, (l, m)."""
-        return np.array(self._recorded[column]).reshape(-1, self._left.shape[1]).T
+    def vectors(self, column: int | np.intp, steps: int | np.intp | None = None) -> FloatArray:
+        """The Lanczos vectors of a column whose vectors are kept, (n, m)."""
+        return np.array(self._kept[int(column)][:steps]).reshape(-1, len(self._last)).T
+
+    def forget(self, column: int | np.intp) -> None:
+        """Keep no vectors of a column, which takes no more steps."""
+        self._kept[int(column)] = []
 
     def _step(self, columns: IntArray) -> None:
         q = self._last[:, columns]
@@ -160,16 +176,80 @@ class Lanczos:
         main = _dots(q, w)
         w -= main * q
         size = np.sqrt(_dots(w, w))
-        along = self._left.T @ q
         for i, j in enumerate(columns):
             self._main[j].append(float(main[i]))
             scale = max(map(abs, self._main[j] + self._off[j]))
             is_left = len(self._main[j]) < self._most and size[i] > _EXHAUSTED * scale
             size[i] = size[i] if is_left else 0.0
             self._off[j].append(float(size[i]))
-            self._recorded[j].append(along[:, i])
+            if int(j) in self._kept:
+                self._kept[int(j)].append(q[:, i].copy())
         self._before[:, columns] = q
         self._last[:, columns] = w / np.where(size > 0.0, size, 1.0)
+
+
+class Replay:
+    """Some columns of a process as if they had taken no more steps than they are asked to here.
+
+    Others may have asked for more, or will: what is known here does not depend on it.
+
+    Parameters
+    ----------
+    process, columns : numbers in the process, (k,).
+    n_known : columns, the first ones, whose start vectors are multiplied with each other's Lanczos
+        vectors, which the process keeps.
+    ahead : columns -> columns, those that the process takes along when these take a step, because a
+        product costs the same for a few more.
+    """
+
+    def __init__(
+        self,
+        process: Lanczos,
+        columns: IntArray,
+        *,
+        n_known: int = 0,
+        ahead: Callable[[IntArray], IntArray] = lambda columns: columns,
+    ) -> None:
+        self._process, self._columns, self._ahead = process, columns, ahead
+        self._n_known = n_known
+        self.steps: IntArray = np.zeros(len(columns), dtype=np.intp)
+
+    @property
+    def n_products(self) -> int:
+        """Columns multiplied, as if nobody else had asked."""
+        return int(self.steps.sum())
+
+    def extend(self, columns: IntArray, steps: int) -> None:
+        """Take ``steps`` more steps with ``columns``, numbers here; one that is exhausted none."""
+        for _ in range(steps):
+            ended = [self._process.is_exhausted(self._columns[j], self.steps[j]) for j in columns]
+            columns = columns[~np.array(ended, dtype=bool)]
+            if not columns.size:
+                return
+            own = self._columns[columns]
+            behind = own[self._process.steps[own] <= self.steps[columns]]
+            if behind.size:
+                self._process.extend(self._ahead(behind), 1)
+            self.steps[columns] += 1
+
+    def jacobi(self, column: int | np.intp, steps: int | None = None) -> Jacobi:
+        """What is known of a column after its steps, or after fewer of them."""
+        most = int(self.steps[column])
+        return self._process.jacobi(self._columns[column], min(most, steps or most))
+
+    def vectors(self, column: int | np.intp) -> FloatArray:
+        """The Lanczos vectors of a column whose vectors the process keeps, (n, m)."""
+        return self._process.vectors(self._columns[column], self.steps[column])
+
+    def recorded(self, column: int | np.intp) -> FloatArray:
+        """Products of the first start vectors with the Lanczos vectors of one of them, (l, m)."""
+        vectors = self.vectors(column)
+        rows = [self._start(j) @ vectors for j in range(self._n_known)]
+        return np.array(rows).reshape(self._n_known, vectors.shape[1])
+
+    def _start(self, column: int) -> FloatArray:
+        norm = self.jacobi(column).norm
+        return np.asarray(norm * self._process.vectors(self._columns[column], 1)[:, 0])
 
 
 def _dots(x: FloatArray, y: FloatArray) -> FloatArray:

@@ -97,7 +97,7 @@ def solve(
     tolerance : largest Euclidean norm of a true residual, absolute, for all or (k,) for each.
     exact_product : A x as it is meant, if ``product`` is of lower precision; used once in the end,
         and at every restart.
-    start : (n, k), where to begin; 0 if not given.
+    start : (n, k), where to begin; 0 if not given.  ``product`` gives its residual.
     max_iterations : of a column, all restarts together.
 
     Raises
@@ -172,10 +172,14 @@ def _refine(system: _System, b: FloatArray, start: FloatArray | None, limit: _Li
     """Conjugate gradients, restarted from the true residual until that is within ``limit``."""
     columns = np.arange(b.shape[1])
     x = np.zeros(b.shape) if start is None else np.array(start, dtype=np.float64)
-    residual = np.array(b, dtype=np.float64) if start is None else b - system.exact(x, columns)
+    residual = np.array(b, dtype=np.float64)
+    if start is not None:
+        _begin(system, residual, x, limit)
     norm, form = _norms(residual), _dots(x, b + residual)
     iterations, restarts = np.zeros(len(columns), dtype=np.intp), -1
     left = np.flatnonzero(~(norm <= limit(columns, form)))
+    if start is not None:
+        norm[left] = np.inf  # perhaps of rounding: no measure of what is gained
     while left.size:
         spent = iterations[left] >= system.max_iterations
         _check_progress(left, spent, norm, iterations, "no more iterations are allowed")
@@ -197,6 +201,22 @@ def _refine(system: _System, b: FloatArray, start: FloatArray | None, limit: _Li
         _check_progress(left, stuck, norm, iterations, "it no longer falls")
         left = left[short]
     return _Found(x, norm, form, iterations, max(restarts, 0))
+
+
+def _begin(system: _System, residual: FloatArray, x: FloatArray, limit: _Limit) -> None:
+    """Take A x off the right-hand sides in ``residual``, in place; 0 for an x that is worse than 0.
+
+    The products are of low precision, but those of columns that seem to be solved.
+    """
+    b, columns = residual.copy(), np.arange(x.shape[1])
+    residual -= system.product(x, columns)
+    worse = np.flatnonzero(~(_norms(residual) <= _norms(b)))
+    x[:, worse], residual[:, worse] = 0.0, b[:, worse]
+    if system.exact is not system.product:
+        form = _dots(x, b + residual)
+        solved = np.flatnonzero(_norms(residual) <= limit(columns, form))
+        if solved.size:
+            residual[:, solved] = b[:, solved] - system.exact(x[:, solved], solved)
 
 
 def _descend(

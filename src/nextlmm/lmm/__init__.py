@@ -13,6 +13,7 @@ and fitting is a search along the line h2 in (0, 1)::
     haseman_elston.py   the estimate by moments, without any factor
     trace_curve.py      log determinants at every h2 by random vectors, with their error
     krylov.py           the likelihood at every h2 from Krylov spaces of K
+    ground.py           K outside the covariates, and the processes that traits share
     krylov_run.py       the Lanczos processes behind it, until their brackets are narrow
     moments.py          the estimate by moments, its traces by random vectors
     stochastic.py       estimate_null_stochastic: all of it from products with K alone

@@ -104,6 +104,23 @@ class ShiftedForms:
 
 
 @dataclass(frozen=True, eq=False)
+class ShiftedSolution:
+    """About A^-1 u for every h, from the process of u.
+
+    known : its tridiagonal matrix; vectors : (n, m), its Lanczos vectors.
+    """
+
+    known: Jacobi
+    vectors: FloatArray
+
+    def at(self, h: float) -> FloatArray:
+        """The solution of the projected system, (n,), that of conjugate gradients after m steps."""
+        nodes, rotation = linalg.eigh_tridiagonal(self.known.main, self.known.off)
+        weights = self.known.norm * rotation[0] * inverse_shifted(np.array([h]), nodes)[0]
+        return np.asarray(self.vectors @ (rotation @ weights))
+
+
+@dataclass(frozen=True, eq=False)
 class KrylovLikelihood:
     """The likelihood as a function of h2; see the head of the module.
 

@@ -9,13 +9,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 from scipy.special import expit
 
 from nextlmm.errors import ConvergenceError, NotPositiveDefiniteError
-from nextlmm.linalg.covariance import FloatArray, SymmetricOperator
-from nextlmm.linalg.lanczos import IntArray, Jacobi, Lanczos, Measure, Operator
-from nextlmm.lmm.krylov import CenteredTrait, KrylovLikelihood, ShiftedForms
+from nextlmm.linalg.covariance import FloatArray
+from nextlmm.linalg.lanczos import IntArray, Jacobi, Measure, Replay
+from nextlmm.lmm.ground import Ground
+from nextlmm.lmm.krylov import (
+    CenteredTrait,
+    KrylovLikelihood,
+    ShiftedForms,
+    ShiftedSolution,
+    centre_trait,
+)
 from nextlmm.lmm.profile import LOG_RATIO_LIMIT, STEP
 from nextlmm.lmm.trace_curve import TraceCurve, inverse_shifted, log_shifted
 
@@ -33,44 +39,31 @@ LOWEST = -1e-6  # an eigenvalue of K may be as far below 0 by rounding
 LOG_TOLERANCE = 1e-2  # width of the bracket of a log-likelihood that random vectors leave
 FORM_TOLERANCE = 1e-4  # the same for y'Py and the covariates
 FIRST_STEPS, MORE_STEPS, MOST_STEPS = 6, 2, 600
-COMPONENT_IS_NEW = 1e-3  # share of a component that covariates and others leave
 
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """The range of Q, what is known of K there, and the vectors that processes start at.
+    """A trait in the range of Q, and the number of its process on the ground it shares."""
 
-    trait : u and the design.
-    operator : x -> Q K x, for x in the range of Q.
-    k_basis : Qc'K Qc, (c, c).
-    coupled : columns of Qc that K couples with the range of Q.
-    left : (n, l), [u, R].
-    components : U, (n, k), orthonormal.
-    trace : of Q K Q.
-    """
-
+    ground: Ground
     trait: CenteredTrait
-    operator: Operator
-    k_basis: FloatArray
-    coupled: IntArray
-    left: FloatArray
-    components: FloatArray
-    trace: float
+    process: int
 
     @property
-    def dimension(self) -> int:
-        """Of the range of Q."""
-        return self.trait.design.n - self.trait.design.n_covariates
+    def known(self) -> IntArray:
+        """The processes of [u, R]."""
+        return np.append(self.process, self.ground.coupling)
 
-    def without_components(self, x: FloatArray) -> FloatArray:
-        """The part of x in the range of Q and outside the components."""
-        x = self.trait.design.project(x)
-        return np.asarray(x - self.components @ (self.components.T @ x))
+    def replay(self, columns: IntArray, n_known: int = 0) -> Replay:
+        """These processes as if nobody else used them."""
+        ground = self.ground
+        return Replay(ground.process, columns, n_known=n_known, ahead=ground.ahead)
 
-    def probes(self, count: int, rng: np.random.Generator) -> FloatArray:
-        """Random signs, projected, (n, count)."""
-        signs = rng.integers(0, 2, size=(self.trait.design.n, count), dtype=np.int8)
-        return self.without_components(np.where(signs, 1.0, -1.0))
+
+def space_of(ground: Ground, y: FloatArray) -> Space:
+    """The trait y (n,) on this ground."""
+    trait = centre_trait(y, ground.design)
+    return Space(ground, trait, ground.of_trait(y, trait))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +93,7 @@ class FirstRun:
     known, recorded : of [u, R].
     components : measures of U; trace_rest : of B outside U.
     probed : the first probes; region : h2 where everything has converged.
+    vectors : the Lanczos vectors of u, (n, m).
     """
 
     space: Space
@@ -109,10 +103,16 @@ class FirstRun:
     trace_rest: float
     probed: Probed
     region: FloatArray
+    vectors: FloatArray
+
+    @property
+    def solution(self) -> ShiftedSolution:
+        """About A^-1 u, where everything has converged."""
+        return ShiftedSolution(self.known[0], self.vectors)
 
     def curve(self, probed: Probed, short_steps: int) -> TraceCurve:
         """The logarithm by these probes, whose short ones have so many steps."""
-        rest = self.space.dimension - len(self.components)
+        rest = self.space.ground.dimension - len(self.components)
         return TraceCurve(
             self.components, rest, self.trace_rest, probed.long, probed.short, 2 * short_steps
         )
@@ -121,73 +121,42 @@ class FirstRun:
         """The likelihood by these probes."""
         space, curve = self.space, self.curve(probed, probed.short_steps)
         forms = ShiftedForms(self.known, self.recorded)
-        return KrylovLikelihood(space.trait, space.k_basis, space.coupled, forms, curve)
+        return KrylovLikelihood(
+            space.trait, space.ground.k_basis, space.ground.coupled, forms, curve
+        )
 
 
-def make_space(
-    trait: CenteredTrait, operator: SymmetricOperator, product: Operator, components: FloatArray
-) -> Space:
-    """Products of K with the covariates' basis, and the components made orthonormal."""
-    design = trait.design
-    image = operator.matmul(design.basis)
-    outside = design.project(image)
-    size = np.linalg.norm(outside, axis=0)
-    coupled = np.flatnonzero(size > 1e-10 * np.maximum(np.linalg.norm(image, axis=0), 1.0))
-    k_basis = design.basis.T @ image
-    vectors, kept, _ = linalg.svd(design.project(components), full_matrices=False)
-    return Space(
-        trait=trait,
-        operator=lambda x: design.project(np.asarray(product(x), dtype=np.float64)),
-        k_basis=(k_basis + k_basis.T) / 2.0,
-        coupled=coupled,
-        left=np.column_stack((trait.residual, outside[:, coupled])),
-        components=np.ascontiguousarray(vectors[:, kept > COMPONENT_IS_NEW]),
-        trace=float(operator.diagonal().sum() - np.trace(k_basis)),
-    )
-
-
-def first_run(
-    space: Space,
-    *,
-    n_long: int,
-    rng: np.random.Generator,
-    h2: float | None = None,
-) -> FirstRun:
+def first_run(space: Space, *, n_long: int, h2: float | None = None) -> FirstRun:
     """Everything in lock-step until it has converged, at ``h2`` or wherever likelihood is high."""
-    start = np.hstack((space.left, space.components, space.probes(n_long, rng)))
-    process = Lanczos(space.operator, start, space.left, dimension=space.dimension)
-    ends = np.cumsum([space.left.shape[1], space.components.shape[1]])
-    columns = np.split(np.arange(start.shape[1]), ends)
-    process.extend(np.arange(start.shape[1]), FIRST_STEPS)
+    ground, known = space.ground, space.known
+    probes = ground.of_probes(0, n_long)
+    all_columns = np.concatenate((known, ground.of_components, probes))
+    process = space.replay(all_columns, len(known))
+    first_probe = len(known) + len(ground.of_components)
+    every = np.arange(len(all_columns))
+    columns = np.split(every, [len(known), first_probe])
+    process.extend(every, FIRST_STEPS)
     at = LATTICE if h2 is None else np.array([h2])
     while True:
         run = _snapshot(space, process, columns)
-        logs = np.array(
-            [_log_gap(process.jacobi(j), at) for j in range(int(ends[0]), start.shape[1])]
-        )
+        logs = np.array([_log_gap(process.jacobi(j), at) for j in every[len(known) :]])
         forms = np.array([_form_gap(jacobi, at) for jacobi in run.known])
         near = _near(run, logs, forms, at) if h2 is None else np.ones(1, dtype=bool)
         wide = np.append(_wide_forms(run, forms, at), _wide_logs(run, logs), axis=0)
         active = np.flatnonzero(wide[:, near].any(axis=1))
         if not active.size:
-            return replace(run, region=at[near])
+            vectors = process.vectors(0)
+            ground.forget(space.process)
+            return replace(run, region=at[near], vectors=vectors)
         _check_steps(process, active)
         process.extend(active, MORE_STEPS)
 
 
 def more_probes(
-    space: Space,
-    region: FloatArray,
-    *,
-    n_long: int,
-    n_short: int,
-    short_steps: int,
-    rng: np.random.Generator,
+    space: Space, region: FloatArray, *, first: int, n_long: int, n_short: int, short_steps: int
 ) -> Probed:
-    """More probes, the long ones converged in ``region``."""
-    process = Lanczos(
-        space.operator, space.probes(n_long + n_short, rng), dimension=space.dimension
-    )
+    """More probes after the ``first`` ones, the long ones converged in ``region``."""
+    process = space.replay(space.ground.of_probes(first, first + n_long + n_short))
     process.extend(np.arange(n_long + n_short), short_steps)
     active = np.arange(n_long)
     while active.size:
@@ -204,14 +173,14 @@ def more_probes(
     )
 
 
-def _snapshot(space: Space, process: Lanczos, columns: list[IntArray]) -> FirstRun:
-    left, components, long = columns
+def _snapshot(space: Space, process: Replay, columns: list[IntArray]) -> FirstRun:
+    known, components, long = columns
     return FirstRun(
         space=space,
-        known=tuple(process.jacobi(j) for j in left),
-        recorded=tuple(process.recorded(j) for j in left),
+        known=tuple(process.jacobi(j) for j in known),
+        recorded=tuple(process.recorded(j) for j in known),
         components=tuple(process.jacobi(j).gauss() for j in components),
-        trace_rest=space.trace - sum(float(process.jacobi(j).main[0]) for j in components),
+        trace_rest=space.ground.trace - sum(float(process.jacobi(j).main[0]) for j in components),
         probed=Probed(
             tuple(process.jacobi(j).gauss() for j in long),
             (),
@@ -220,6 +189,7 @@ def _snapshot(space: Space, process: Lanczos, columns: list[IntArray]) -> FirstR
             process.n_products,
         ),
         region=np.empty(0),
+        vectors=np.empty((space.ground.design.n, 0)),
     )
 
 
@@ -255,7 +225,7 @@ def _near(run: FirstRun, logs: FloatArray, forms: FloatArray, at: FloatArray) ->
     form = ShiftedForms(run.known, run.recorded).diagonal(at)[0]
     schur = likelihood.logdet_schur(at)
     near = np.zeros(len(at), dtype=bool)
-    design = run.space.trait.design
+    design = run.space.ground.design
     for df, extra in ((design.n - design.n_covariates, 0.0), (design.n, schur)):
         low = -0.5 * (df * np.log(form + forms[0]) + log_a + extra)
         high = -0.5 * (df * np.log(form) + log_a - slack + extra)
@@ -273,14 +243,14 @@ def _wide_logs(run: FirstRun, logs: FloatArray) -> NDArray[np.bool_]:
 
 def _wide_forms(run: FirstRun, forms: FloatArray, at: FloatArray) -> NDArray[np.bool_]:
     """Whether the forms of u move y'Py, and those of R the Schur complement, by too much."""
-    space, known = run.space, ShiftedForms(run.known, run.recorded).diagonal(at)
-    own = space.k_basis.diagonal()[space.coupled, None]
+    ground, known = run.space.ground, ShiftedForms(run.known, run.recorded).diagonal(at)
+    own = ground.k_basis.diagonal()[ground.coupled, None]
     schur = at * own + (1.0 - at) - at**2 * known[1:]
-    size = np.vstack((known[:1] / space.trait.design.n, schur / at**2))
+    size = np.vstack((known[:1] / ground.design.n, schur / at**2))
     return np.asarray(~(forms <= 2.0 * FORM_TOLERANCE * np.maximum(size, 0.0)))
 
 
-def _check_steps(process: Lanczos, active: IntArray) -> None:
+def _check_steps(process: Replay, active: IntArray) -> None:
     if active.size and int(process.steps[active].max()) >= MOST_STEPS:
         raise ConvergenceError(
             f"the likelihood was not found in {MOST_STEPS} steps: it is high where the model is "

@@ -16,9 +16,10 @@ from nextlmm.linalg.lanczos import Operator
 from nextlmm.linalg.subspace import dominant_eigenvectors
 from nextlmm.lmm.design import Design, make_design
 from nextlmm.lmm.estimate import estimate_null_dense, with_moments
+from nextlmm.lmm.ground import BATCH, Ground, make_ground
 from nextlmm.lmm.haseman_elston import LARGEST_SHARE, basis_with_components
-from nextlmm.lmm.krylov import KrylovLikelihood, centre_trait
-from nextlmm.lmm.krylov_run import FirstRun, Probed, Space, first_run, make_space, more_probes
+from nextlmm.lmm.krylov import KrylovLikelihood, ShiftedSolution
+from nextlmm.lmm.krylov_run import FirstRun, Probed, Space, first_run, more_probes, space_of
 from nextlmm.lmm.moments import haseman_elston_products
 from nextlmm.lmm.null import Method, NullModel, checked_trait, null_at, search_null
 
@@ -28,7 +29,6 @@ OUTSTANDING, BULK = 2.0, 4.0
 or above ``BULK``; their mean is about 1.  One among many like it is not worth its products."""
 FIRST_LONG = 16
 SHORT_STEPS = (3, 5, 8)  # that short probes may have
-BATCH = 8  # numbers of probes are multiples of it
 WIDEST = 96  # probes at work at the same time
 MOST_LONG, MOST_SHORT = 512, 2048
 MOST_ROUNDS = 4
@@ -51,6 +51,7 @@ class StochasticFit:
     n_components : dominant components handled without random vectors.
     likelihood : the curve that the estimate is the maximum of; None where there was no search of
         a curve with random errors.
+    solution : about Py at any h2 near the estimate; None where nothing was random.
     """
 
     null: NullModel
@@ -63,6 +64,7 @@ class StochasticFit:
     n_products: int
     n_components: int
     likelihood: KrylovLikelihood | None = None
+    solution: ShiftedSolution | None = None
 
     def __repr__(self) -> str:
         return f"<{self.null!r}, Monte-Carlo error {self.mc_error:.2g}>"
@@ -114,6 +116,7 @@ def estimate_null_stochastic(
     tolerance: float = 0.05,
     product: Operator | None = None,
     dense_below: int = DENSE_BELOW,
+    ground: Ground | None = None,
 ) -> StochasticFit:
     """Null model by REML, ML or moments from products with K; nothing is n x n.
 
@@ -129,6 +132,8 @@ def estimate_null_stochastic(
     product : x -> K x of lower precision, for the Lanczos processes; ``operator.matmul`` if not
         given.
     dense_below : with fewer samples K is formed, and nothing is random.
+    ground : what traits have in common, from `ground_of` with the same arguments; made here if not
+        given.  The result is the same.
 
     Raises
     ------
@@ -137,7 +142,8 @@ def estimate_null_stochastic(
     ConvergenceError
         If the likelihood is the same at every h2, or high where the model is nearly singular.
 
-    Cost: some 300 to 1500 columns through K, in some 20 passes for each of two to four rounds.
+    Cost: some 300 to 1500 columns through K, in some 20 passes for each of two to four rounds;
+    with a ground that other traits have used, what they have not needed.
     Source: Border and Becker 2019, with the variance reduction of ``trace_curve``.
     """
     design = make_design(covariates)
@@ -145,23 +151,49 @@ def estimate_null_stochastic(
     if design.n < dense_below:
         null = estimate_null_dense(y, covariates, operator.to_dense(), method=method)
         return StochasticFit(null, 0.0, 0.0, 0.0, 0, 0, 0, design.n, 0)
+    if ground is None:
+        ground = ground_of(
+            y[:, None],
+            covariates,
+            operator,
+            method=method,
+            components=components,
+            seed=seed,
+            product=product,
+        )
+    space = space_of(ground, y)
+    if method == "he":
+        return _by_moments(space, operator, np.random.default_rng([seed, 1]), tolerance)
+    return _by_likelihood(space, method, tolerance)
+
+
+def ground_of(
+    traits: FloatArray,
+    covariates: FloatArray,
+    operator: SymmetricOperator,
+    *,
+    method: Method = "reml",
+    components: tuple[FloatArray, FloatArray] | None = None,
+    seed: int = 0,
+    product: Operator | None = None,
+) -> Ground:
+    """What the null models of these traits (n, t) have in common; see `estimate_null_stochastic`.
+
+    Cost: a product for each covariate, and for each component if they are not given.
+    """
+    design = make_design(covariates)
     multiply = operator.matmul if product is None else product
-    rng = np.random.default_rng(seed)
     if method == "he":
         vectors, spent = _accurate_components(design, operator)
     else:
-        vectors, spent = _components(design, multiply, components, rng)
-    space = make_space(centre_trait(y, design), operator, multiply, vectors)
-    spent += design.n_covariates
-    if method == "he":
-        return _by_moments(space, operator, rng, spent, tolerance)
-    return _by_likelihood(space, method, rng, spent, tolerance)
+        vectors, spent = _components(design, multiply, components, np.random.default_rng(seed))
+    return make_ground(
+        design, operator, multiply, vectors, seed=seed, traits=traits, n_products=spent
+    )
 
 
-def _by_likelihood(
-    space: Space, method: Method, rng: np.random.Generator, spent: int, tolerance: float
-) -> StochasticFit:
-    run = first_run(space, n_long=FIRST_LONG, rng=rng)
+def _by_likelihood(space: Space, method: Method, tolerance: float) -> StochasticFit:
+    run = first_run(space, n_long=FIRST_LONG)
     probed = run.probed
     for rounds_left in reversed(range(MOST_ROUNDS)):
         likelihood = run.likelihood(probed)
@@ -171,7 +203,7 @@ def _by_likelihood(
         if rounds_left == 0 or enough:
             break
         plan = _plan(run, null.h2, error, probed, tolerance)
-        probed = _with_more(probed, run, plan, rng)
+        probed = _with_more(probed, run, plan)
     warnings = null.warnings
     if not enough:
         warnings = (
@@ -180,31 +212,29 @@ def _by_likelihood(
             f"{error.in_se:.2g} of its standard error; {tolerance:g} was aimed for and is not "
             "reached with as many vectors as are allowed",
         )
-    found = _fit(replace(null, warnings=warnings), error, probed, spent, space)
+    found = _fit(replace(null, warnings=warnings), error, probed, run)
     return replace(found, likelihood=likelihood)
 
 
 def _by_moments(
-    space: Space,
-    operator: SymmetricOperator,
-    rng: np.random.Generator,
-    spent: int,
-    tolerance: float,
+    space: Space, operator: SymmetricOperator, rng: np.random.Generator, tolerance: float
 ) -> StochasticFit:
     """The estimate by moments; the likelihood is found at that h2 only, by the first probes."""
     found = haseman_elston_products(
-        space.trait, operator, space.components, rng=rng, tolerance=tolerance
+        space.trait, operator, space.ground.components, rng=rng, tolerance=tolerance
     )
     estimate = found.estimate
-    run = first_run(space, n_long=FIRST_LONG, rng=rng, h2=estimate.h2)
+    run = first_run(space, n_long=FIRST_LONG, h2=estimate.h2)
     likelihood = run.likelihood(run.probed)
     null = with_moments(null_at(likelihood, "he", estimate.h2), estimate)
     value, _ = likelihood.trace.errors(estimate.h2)
     error = _Error(found.mc_error, found.mc_error / estimate.h2_se, 0.5 * value)
-    return _fit(null, error, run.probed, spent + found.n_products, space)
+    return _fit(null, error, run.probed, run, spent=found.n_products)
 
 
-def _fit(null: NullModel, error: _Error, probed: Probed, spent: int, space: Space) -> StochasticFit:
+def _fit(
+    null: NullModel, error: _Error, probed: Probed, run: FirstRun, *, spent: int = 0
+) -> StochasticFit:
     return StochasticFit(
         null=replace(null, h2_mc_error=error.h2),
         mc_error=error.h2,
@@ -213,8 +243,9 @@ def _fit(null: NullModel, error: _Error, probed: Probed, spent: int, space: Spac
         n_probes=len(probed.long),
         n_short_probes=len(probed.short),
         n_steps=probed.n_steps,
-        n_products=spent + probed.n_products,
-        n_components=int(space.components.shape[1]),
+        n_products=run.space.ground.n_products + spent + probed.n_products,
+        n_components=len(run.components),
+        solution=run.solution,
     )
 
 
@@ -310,7 +341,7 @@ def _batches(count: float) -> int:
     return BATCH * int(np.ceil(count / BATCH))
 
 
-def _with_more(probed: Probed, run: FirstRun, plan: _Plan, rng: np.random.Generator) -> Probed:
+def _with_more(probed: Probed, run: FirstRun, plan: _Plan) -> Probed:
     """Probes added, not too many at a time because of the memory that they take."""
     n_long, n_short = plan.n_long, max(plan.n_short, BATCH if plan.n_long == 0 else 0)
     while n_long + n_short > 0:
@@ -319,10 +350,10 @@ def _with_more(probed: Probed, run: FirstRun, plan: _Plan, rng: np.random.Genera
         probed += more_probes(
             run.space,
             run.region,
+            first=len(probed.long) + len(probed.short),
             n_long=long,
             n_short=short,
             short_steps=plan.short_steps,
-            rng=rng,
         )
         n_long, n_short = n_long - long, n_short - short
     return probed

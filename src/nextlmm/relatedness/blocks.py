@@ -30,7 +30,7 @@ from nextlmm.relatedness.operator import RelationshipOperator
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-_SEARCHED = 20_000  # of a sketch, and of the blocks beside it
+_SEARCHED, _FOR_SAMPLE = 20_000, 2  # variants of a sketch, and of the blocks beside it, at least
 _PARTS = 4  # sums of products, one for each of so many equal parts of the variants
 _COLUMNS = (256, 4096)  # of a block of genotypes, enough for products with a few hundred rows
 _BLOCK_ITEMS = 2**24  # of a block, if that is no more columns
@@ -236,16 +236,18 @@ def blocks_and_sketch(
 ) -> tuple[GenotypeBlocks, GenotypeBlocks | None]:
     """Blocks to measure a hierarchical factor in, and others to search its columns in.
 
-    Each is made of 20,000 variants, drawn apart, so that a direction that is noise of one choice of
-    variants is found to be worth nothing in the other.  There is no sketch where that is all there
-    are.
+    Each is made of 20,000 variants or two for each sample, drawn apart, so that a direction that is
+    noise of one choice of variants is found to be worth nothing in the other.  With fewer of them a
+    factor has more noise than structure, and solves take longer with it than without.  Where twice
+    as many are not there, the blocks are of all variants, and there is no sketch.
 
-    Cost: 10,000 n bytes for packed genotypes.
+    Cost: n / 2 bytes of packed genotypes for each of these variants.
     """
-    blocks = genotype_blocks(operator, order, count=_SEARCHED, seed=seed)
-    if operator.n_variants <= _SEARCHED:
-        return blocks, None
-    return blocks, genotype_blocks(operator, order, count=_SEARCHED, seed=seed + 1)
+    count = max(_SEARCHED, _FOR_SAMPLE * operator.n)
+    if operator.n_variants < 2 * count:
+        return genotype_blocks(operator, order, seed=seed), None
+    blocks = genotype_blocks(operator, order, count=count, seed=seed)
+    return blocks, genotype_blocks(operator, order, count=count, seed=seed + 1)
 
 
 @dataclass(frozen=True, eq=False)

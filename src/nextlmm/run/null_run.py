@@ -186,7 +186,7 @@ def _fitted_traits(
         for cohort in group:
             watch = Stopwatch()
             with watch.stage("variant summary"):
-                problem = problem or prepare(job.inputs, cohort, alone, listener)[1]
+                problem = problem or prepare(job.inputs, group, alone, listener)[1]
             task.check(problem, model)
             own = problem.for_trait(cohort)
             findings = find_null(own, model, listener, watch)

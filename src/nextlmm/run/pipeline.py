@@ -296,7 +296,7 @@ def _run_traits(
         for cohort in group:
             watch = Stopwatch()
             with watch.stage("variant summary"):
-                prepared = prepared or prepare(inputs, cohort, model, listener)
+                prepared = prepared or prepare(inputs, group, model, listener)
                 selection, problem = prepared
             own = problem.for_trait(cohort)
             analysis = analyse(own, model, progress=listener, watch=watch)
@@ -322,10 +322,10 @@ def with_same_samples(cohorts: Sequence[Cohort]) -> list[list[Cohort]]:
 
 
 def prepare(
-    inputs: Inputs, cohort: Cohort, model: Model, listener: Progress
+    inputs: Inputs, cohorts: Sequence[Cohort], model: Model, listener: Progress
 ) -> tuple[VariantSelection, Problem]:
-    """The variants, and all that is to be solved, for the samples of a cohort."""
-    source = inputs.source
+    """The variants, and all that is to be solved, for the samples that all these cohorts have."""
+    source, cohort = inputs.source, cohorts[0]
     summary = summarise_variants(source, cohort.analysed, progress=listener)
     count(genotypes=len(cohort) * len(source.variants))
     selection = select(source, cohort.analysed, summary, inputs.variant_filter)
@@ -342,7 +342,7 @@ def prepare(
         given=_given(inputs, cohort, model),
         kin=inputs.kin,
     )
-    return selection, problem
+    return selection, problem.before_traits(cohorts)
 
 
 def _given(inputs: Inputs, cohort: Cohort, model: Model) -> FloatArray | ChromosomeSums | None:

@@ -1,6 +1,6 @@
 """What is to be solved: samples, trait, covariates, variants, and how they are related."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -56,6 +56,8 @@ class Problem:
     kin : what the user says of who is related, None if nothing.
     warnings : sentences about the genotypes of the samples.
     shared : what does not depend on the trait, for all problems that differ in nothing else.
+    traits : (n, t) all traits that are to be analysed with these samples, ``y`` among them; None if
+        there is but one.
     """
 
     source: GenotypeSource
@@ -70,6 +72,7 @@ class Problem:
     kin: Kin | None = None
     warnings: tuple[str, ...] = ()
     shared: Shared = field(default_factory=Shared)
+    traits: FloatArray | None = None
 
     def __repr__(self) -> str:
         return (
@@ -92,6 +95,12 @@ class Problem:
         """The chromosomes that the relationship matrix was given by, none if it was not."""
         return () if self.given_sums is None else self.given_sums.chromosomes
 
+    def before_traits(self, cohorts: Sequence[Cohort]) -> "Problem":
+        """The same problem, knowing all traits that will follow by `for_trait`."""
+        if len(cohorts) == 1:
+            return self
+        return replace(self, traits=np.column_stack([cohort.y for cohort in cohorts]))
+
     def for_trait(self, cohort: Cohort) -> "Problem":
         """The same problem with another trait of the same samples."""
         return replace(self, y=cohort.y, covariates=cohort.covariates)
@@ -109,6 +118,7 @@ class Problem:
             given_sums=None if sums is None else sums.reordered(permutation),
             kin=None,  # which speaks of the order before
             shared=Shared(),
+            traits=None if self.traits is None else self.traits[permutation],
         )
 
     def dosage_blocks(self, variants: IndexArray) -> Iterator[tuple[IndexArray, FloatArray]]:

@@ -139,7 +139,7 @@ def test_a_heritability_for_each_chromosome(cohort):
 @pytest.mark.parametrize("route", ROUTES)
 def test_the_left_out_chromosome_is_in_no_matrix(cohort, route, monkeypatch):
     """Other genotypes on chromosome 2 change the tests of its own variants only through x."""
-    monkeypatch.setattr("nextlmm.run.exact.find.estimate_null_stochastic", _fixed_null)
+    monkeypatch.setattr("nextlmm.run.exact.null.estimate_null_stochastic", _fixed_null)
     y, dosage, covariate, chromosome = cohort
     on_two = np.flatnonzero(chromosome == "2")
     changed = dosage.copy()

@@ -3,6 +3,7 @@
 plan.py          which route, what it will cost, and why; route.py: for a problem on this machine
 arrange.py       samples in tree order and a hierarchical factor: the routes by products
 square.py        half a square matrix in single precision: the dense route for many samples
+null.py          the null model, and what it needs of either
 system.py        Sigma without a chromosome, as products on the space outside the covariates
 scores.py        x'Py of every variant from one solve per left-out chromosome
 forms.py         x'Px predicted for every variant, and solved for some

@@ -9,7 +9,7 @@ import numpy as np
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.cohort.pedigree import Parents
 from nextlmm.cohort.relatives import RelatedPairs, SampleOrder
-from nextlmm.linalg.hierarchy import HierarchicalFactor
+from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy
 from nextlmm.linalg.hodlr_levels import (
     COMPONENTS,
     COMPONENTS_AND_BLOCKS,
@@ -43,7 +43,8 @@ RANKS: Mapping[Way, Ranks] = MappingProxyType(
     {"hodlr": Ranks(), "components": COMPONENTS_AND_BLOCKS, "plain": NOTHING}
 )
 _SEARCHED_AT = (0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
-_AUDITED, _AUDIT_RTOL = 64, 1e-3
+_AUDITED, _AUDIT_RTOL = 48, 1e-3
+_KEPT_BYTES = 256 * 2**20  # of all hierarchies without a chromosome
 _RELATED_SHARE = 0.01
 """Share of samples with a relative from which families are worth a hierarchy."""
 _OUTSTANDING = 2.0
@@ -59,8 +60,8 @@ class Arrangement:
     way : the kind of approximate factor; ``reason`` : why, as a clause, None if it was asked for.
     tree : over the samples, its permutation already applied.
     audit : how predictions are audited; its seed is that of the searches for columns too.
-    found : the columns of factors that were searched for, by what they were searched in and at
-        which heritability.
+    shared : what traits have in common, columns of factors among it, by what they were searched in
+        and at which heritability.
     """
 
     problem: Problem
@@ -70,7 +71,7 @@ class Arrangement:
     reason: str | None
     tree: ClusterTree
     audit: Audit
-    found: Shared = field(default_factory=Shared)
+    shared: Shared = field(default_factory=Shared)
     is_large: bool = False
 
     def with_trait_of(self, problem: Problem) -> "Arrangement":
@@ -94,9 +95,18 @@ class Arrangement:
         in it on every route: without them x'Px of the variants that follow the populations would
         be anybody's guess.
         """
-        matrix = self.matrix(h2, COMPONENTS if self.way == "plain" else RANKS[self.way])
+        ranks = COMPONENTS if self.way == "plain" else RANKS[self.way]
         for chromosome in left_out:
-            yield projected_factor(matrix.without(chromosome).factor(h2), design)
+            yield projected_factor(self._without(h2, ranks, chromosome).factor(h2), design)
+
+    def _without(self, h2: float, ranks: Ranks, chromosome: int) -> Hierarchy:
+        """The hierarchy without a chromosome, kept for other traits if all of them are small."""
+        matrix = self.matrix(h2, ranks)
+        leaves = sum(leaf.nbytes for _, leaf in matrix.hierarchy.leaves or ())
+        if self.problem.traits is None or leaves * len(self.operator.chromosomes) > _KEPT_BYTES:
+            return matrix.without(chromosome)
+        key = ("without", _searched_at(h2), ranks, chromosome)
+        return self.shared.once(key, lambda: matrix.without(chromosome))
 
     def matrix(self, h2: float, ranks: Ranks) -> HierarchicalMatrix:
         """K as a hierarchy for factors at about this heritability, from a sample of its variants.
@@ -104,7 +114,7 @@ class Arrangement:
         What is searched at one is kept for all near it.
         """
         weight = _searched_at(h2)
-        return self.found.once(("hierarchy", weight, ranks), lambda: self._searched(weight, ranks))
+        return self.shared.once(("hierarchy", weight, ranks), lambda: self._searched(weight, ranks))
 
     def _searched(self, weight: float, ranks: Ranks) -> HierarchicalMatrix:
         seed = self.audit.seed

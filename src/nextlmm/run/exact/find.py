@@ -1,10 +1,9 @@
 """The analysis of the exact model by products with the genotypes; nothing is n x n."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Protocol
 
 import numpy as np
 
@@ -12,12 +11,12 @@ from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.errors import ConvergenceError
 from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.partition import chromosome_groups
-from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
+from nextlmm.linalg.covariance import CovarianceFactor
 from nextlmm.linalg.hierarchy import HierarchicalFactor
 from nextlmm.linalg.ordering import bisect
 from nextlmm.linalg.threads import one_thread
-from nextlmm.lmm.design import Design, make_design
-from nextlmm.lmm.stochastic import StochasticFit, estimate_null_stochastic
+from nextlmm.lmm.design import make_design
+from nextlmm.lmm.stochastic import StochasticFit
 from nextlmm.progress import Progress
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.relatedness.ordering import Components
@@ -25,9 +24,9 @@ from nextlmm.run.columns import ScanColumns
 from nextlmm.run.exact.arrange import Arrangement, arrange
 from nextlmm.run.exact.certificate import describe_products
 from nextlmm.run.exact.components import components_of
-from nextlmm.run.exact.denominators import Audit
 from nextlmm.run.exact.hits import with_own_h2
-from nextlmm.run.exact.plan import Plan, Way
+from nextlmm.run.exact.null import Arranged, estimate
+from nextlmm.run.exact.plan import Plan
 from nextlmm.run.exact.route import (
     allowed_bytes,
     describe_plan,
@@ -41,49 +40,6 @@ from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.structure import Structure, blocks_of_hierarchy, blocks_of_tree
 from nextlmm.run.timing import Stopwatch
-
-
-class Arranged(Protocol):
-    """A problem that is ready to be solved, by one kind of factor or another."""
-
-    @property
-    def problem(self) -> Problem:
-        """The problem, its samples in the order of the factors."""
-
-    @property
-    def operator(self) -> RelationshipOperator:
-        """Its relationships as products."""
-
-    @property
-    def components(self) -> Components:
-        """Their dominant components."""
-
-    @property
-    def way(self) -> Way:
-        """The kind of factor."""
-
-    @property
-    def reason(self) -> str | None:
-        """Why this kind, as a clause; None if the plan says it all."""
-
-    @property
-    def audit(self) -> Audit:
-        """How predictions by the factor are audited."""
-
-    @property
-    def is_large(self) -> bool:
-        """Whether a factor takes so much memory that none is kept beside others."""
-
-    def factor(self, h2: float) -> CovarianceFactor:
-        """A factor of about Sigma(h2) with the whole K, to precondition."""
-
-    def predictors(
-        self, h2: float, design: Design, left_out: Sequence[int]
-    ) -> Iterator[ProjectedFactor]:
-        """Factors that predict x'Px without each chromosome in turn, -1 for none."""
-
-    def improved(self, fit: StochasticFit, model: Model) -> StochasticFit:
-        """A better null model where the factor allows it."""
 
 
 def find_by_products(
@@ -147,7 +103,7 @@ def _null(
     """The null model over the whole genome."""
     with stopwatch.stage("null model"):
         listener.start("Fitting the null model", 1)
-        whole = _estimate(arrangement, model)
+        whole = estimate(arrangement, model)
         listener.finish()
     return whole
 
@@ -192,7 +148,7 @@ def _find(
             columns, used = _scan(setting, model, fit, listener)
             if model.per_variant_h2 == "hits":
                 columns = with_own_h2(
-                    setting, model, columns, partial(_estimate, arrangement, model)
+                    setting, model, columns, partial(estimate, arrangement, model)
                 )
             parts.append(columns)
             lenses += used
@@ -257,38 +213,17 @@ def arrangement_of(
     return ordered.with_trait_of(problem)
 
 
-def _estimate(arrangement: Arranged, model: Model, left_out: int = -1) -> StochasticFit:
-    """The null model of K, or of K without a chromosome."""
-    problem, operator = arrangement.problem, arrangement.operator
-
-    def product(x: FloatArray) -> FloatArray:
-        columns = 1 if x.ndim == 1 else x.shape[1]
-        return operator.matmul(x, np.full(columns, left_out), dtype=np.float32)
-
-    components = arrangement.components
-    fit = estimate_null_stochastic(
-        problem.y,
-        problem.covariates,
-        operator if left_out < 0 else operator.without(left_out),
-        method=model.method,
-        components=(components.values, components.vectors),
-        seed=model.seed,
-        product=product,
-    )
-    return arrangement.improved(fit, model) if left_out < 0 else fit
-
-
 def _settings(
     arrangement: Arranged, model: Model, whole: StochasticFit
 ) -> Iterator[tuple[Setting, StochasticFit, str]]:
     """What is to be scanned together: everything, or one chromosome with an h2 of its own."""
     groups = list(groups_of(arrangement.problem, arrangement.operator, model))
     if model.loco_h2 == "shared":
-        yield _setting(arrangement, model, [group for group, _ in groups]), whole, ""
+        yield _setting(arrangement, model, [group for group, _ in groups], whole), whole, ""
         return
     for group, name in groups:
-        fit = _estimate(arrangement, model, group.left_out)
-        yield _setting(arrangement, model, [group]), fit, name
+        fit = estimate(arrangement, model, group.left_out)
+        yield _setting(arrangement, model, [group], fit), fit, name
 
 
 def groups_of(
@@ -315,7 +250,9 @@ def _check_disjoint(operator: RelationshipOperator, left_out: int, n_varying: in
     assert outside == n_varying, "a tested variant is in its own matrix"  # noqa: S101
 
 
-def _setting(arrangement: Arranged, model: Model, groups: list[Group]) -> Setting:
+def _setting(
+    arrangement: Arranged, model: Model, groups: list[Group], fit: StochasticFit
+) -> Setting:
     design = make_design(arrangement.problem.covariates)
 
     @lru_cache(maxsize=1)
@@ -334,6 +271,7 @@ def _setting(arrangement: Arranged, model: Model, groups: list[Group]) -> Settin
         factor_at=factor_at,
         predictors=predictors,
         groups=groups,
+        start_at=lambda h2: None if fit.solution is None else fit.solution.at(h2),
         z_tolerance=model.z_tolerance,
         audit=arrangement.audit,
     )

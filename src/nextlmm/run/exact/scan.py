@@ -44,6 +44,7 @@ class Setting:
     factor_at : a factor of Sigma with the whole K at a heritability, to precondition all solves.
     predictors : the factor that predicts x'Px of each group, in their order, at a heritability.
     groups : every variant to be tested, once.
+    start_at : about Py at a heritability, whatever is left out, to begin solves at; None for 0.
     z_tolerance : largest error of a score in its standard deviations.
     audit : how the prediction is audited.
     """
@@ -54,6 +55,7 @@ class Setting:
     factor_at: Callable[[float], ProjectedFactor]
     predictors: Callable[[float], Iterable[ProjectedFactor]]
     groups: Sequence[Group]
+    start_at: Callable[[float], FloatArray | None]
     z_tolerance: float
     audit: Audit
 
@@ -92,7 +94,12 @@ def look(setting: Setting, h2: float, progress: Progress) -> Lens:
     chromosomes = np.array([group.left_out for group in setting.groups])
     system = uniform_system(operator, design, h2, chromosomes)
     scores = solve_scores(
-        problem.y, design, system, setting.factor_at(h2), z_tolerance=setting.z_tolerance
+        problem.y,
+        design,
+        system,
+        setting.factor_at(h2),
+        z_tolerance=setting.z_tolerance,
+        start=setting.start_at(h2),
     )
     forms = join_forms(
         [

@@ -42,11 +42,18 @@ class Scores:
 
 
 def solve_scores(
-    y: FloatArray, design: Design, system: System, factor: ProjectedFactor, *, z_tolerance: float
+    y: FloatArray,
+    design: Design,
+    system: System,
+    factor: ProjectedFactor,
+    *,
+    z_tolerance: float,
+    start: FloatArray | None = None,
 ) -> Scores:
     """Solve A a = Qy for every column of ``system``, to ``z_tolerance`` for every variant.
 
     Iterations multiply in single precision and are refined against residuals in double precision.
+    They begin at ``start`` (n,), the same for all columns, or at 0.
 
     Raises
     ------
@@ -67,6 +74,7 @@ def solve_scores(
         np.repeat(b[:, None], columns, axis=1),
         tolerance=0.5 * z_tolerance * guess * np.sqrt(smallest),
         exact_product=system.product(np.float64),
+        start=None if start is None else np.repeat(start[:, None], columns, axis=1),
         max_iterations=MOST_ITERATIONS,
     )
     ypy = np.asarray(b @ solution.x)

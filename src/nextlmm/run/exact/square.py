@@ -23,8 +23,9 @@ from nextlmm.run.exact.denominators import Audit
 from nextlmm.run.exact.plan import Way
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
+from nextlmm.run.shared import Shared
 
-_AUDITED, _AUDIT_RTOL = 64, 2e-5
+_AUDITED, _AUDIT_RTOL = 48, 2e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,11 @@ class SquareArrangement:
     way: Way = "dense"
     reason: str | None = None
     is_large: bool = True
+
+    @property
+    def shared(self) -> Shared:
+        """What traits of the same samples have in common."""
+        return self.problem.shared
 
     def with_trait_of(self, problem: Problem) -> "SquareArrangement":
         """The same with the trait of a problem of the same samples."""
