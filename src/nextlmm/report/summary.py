@@ -391,12 +391,12 @@ def _checkpoint(found: Mapping[str, Any]) -> list[Paragraph]:
     """What a run had from one that was stopped before it, and what it could not keep itself."""
     paragraphs = []
     if "resumed" in found:
-        text = f"{', '.join(found['resumed'])} from {found['folder']}"
+        text = f"{', '.join(found['resumed'])}: found before this run began"
         paragraphs.append(Paragraph("resumed", _wrap(text)))
     if "trouble" in found:
         text = (
-            f"{found['folder']} could not be written ({found['trouble']}): had this run been "
-            "stopped after that, it could not have gone on from there"
+            f"the checkpoint could not be written ({found['trouble']}): had this run been stopped "
+            "after that, it could not have gone on from there"
         )
         paragraphs.append(Paragraph("warning", _wrap(sentence(text)), "warning"))
     return paragraphs

@@ -13,7 +13,7 @@ from nextlmm.linalg.pcg import inverse_forms
 from nextlmm.lmm.design import Design
 from nextlmm.progress import Progress
 from nextlmm.relatedness.operator import RelationshipOperator
-from nextlmm.run.exact.system import uniform_system
+from nextlmm.run.exact.system import System, uniform_system
 from nextlmm.run.kept import Blocks
 from nextlmm.run.problem import Problem
 from nextlmm.run.variant_tile import count_forms, variant_form
@@ -149,15 +149,20 @@ def exact_forms(
     values, errors = [], []
     for at in range(0, len(variants), size):
         block = variants[at : at + size]
-        system = uniform_system(operator, design, weight, left_out[at : at + size])
-        low, room = inverse_forms(
-            system.product(np.float32),
-            lambda r, _: factor.apply(r),
-            design.project(problem.dosages(block)),
-            smallest_eigenvalue=1.0 - weight,
-            rtol=rtol,
-            exact_product=None if is_single else system.product(np.float64),
-        )
+        without = left_out[at : at + size]
+        system = uniform_system(operator, design, weight, without)
+
+        def solved(system: System = system, block: IndexArray = block) -> tuple[FloatArray, ...]:
+            return inverse_forms(
+                system.product(np.float32),
+                lambda r, _: factor.apply(r),
+                design.project(problem.dosages(block)),
+                smallest_eigenvalue=1.0 - weight,
+                rtol=rtol,
+                exact_product=None if is_single else system.product(np.float64),
+            )
+
+        low, room = problem.kept.once("denominators", (weight, rtol, block, without), solved)
         high = low + room
         values.append(np.sqrt(low * high))
         rounding = SINGLE_ROUNDING if is_single else ROUNDING
