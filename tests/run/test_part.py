@@ -18,7 +18,7 @@ from nextlmm.run.problem import Problem
 from . import test_checkpoint
 from .test_checkpoint import ROUTES, Killed, options, results, stop_after
 
-route = test_checkpoint.route
+route, idle_disk = test_checkpoint.route, test_checkpoint.idle_disk
 
 
 def do_parts(files, of, numbers=None, **choices):
@@ -30,7 +30,7 @@ def do_parts(files, of, numbers=None, **choices):
 
 @pytest.mark.parametrize(
     ("route", "of"),
-    [*((route, 3) for route in ROUTES), *((r, of) for r in ("dense", "plain") for of in (1, 7))],
+    [*((route, 2) for route in ROUTES), ("dense", 1), ("dense", 7), ("plain", 3), ("plain", 7)],
     indirect=["route"],
 )
 def test_merged_parts_are_the_run_at_once(files, route, of):
