@@ -37,7 +37,7 @@ from nextlmm.lmm.design import make_design
 from nextlmm.progress import Silent
 from nextlmm.run.exact.arrange import Arrangement, arrange
 from nextlmm.run.exact.denominators import Audit, audited_denominators
-from nextlmm.run.exact.forms import exact_forms, join_forms, predicted_forms
+from nextlmm.run.exact.forms import exact_forms, forms_to_predict, join_forms, predicted_forms
 from nextlmm.run.exact.plan import Cost, Plan
 from nextlmm.run.exact.scores import solve_scores
 from nextlmm.run.exact.system import uniform_system
@@ -149,7 +149,11 @@ def _measured(arrangement: Arrangement, ranks: Ranks, h2: float, *, unseen: bool
     forms = join_forms(
         [
             predicted_forms(
-                problem, design, predictor, py, variants, Silent(), threads=operator.threads
+                problem,
+                design,
+                lambda predictor=predictor: predictor,
+                py,
+                forms_to_predict(problem, py, variants, Silent(), threads=operator.threads),
             )
             for py, variants, predictor in zip(scores.py.T, groups, predictors, strict=True)
         ]

@@ -31,7 +31,7 @@ from nextlmm.lmm.design import make_design
 from nextlmm.output.provenance import describe_machine
 from nextlmm.progress import Silent
 from nextlmm.run.exact.arrange import arrange
-from nextlmm.run.exact.forms import predicted_forms
+from nextlmm.run.exact.forms import forms_to_predict, predicted_forms
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.work import Ledger
@@ -120,9 +120,8 @@ def _kernels(problem: Problem, columns: Sequence[int], threads: int) -> Iterator
     py, variants = np.ones(n), ordered.problem.variants
 
     def predict() -> None:
-        predicted_forms(
-            ordered.problem, design, factor, py, variants, Silent(), threads=operator.threads
-        )
+        work = forms_to_predict(ordered.problem, py, variants, Silent(), threads=operator.threads)
+        predicted_forms(ordered.problem, design, lambda: factor, py, work)
 
     ledger = Ledger()
     with ledger.stage("once"):

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from nextlmm.run.null_options import H2Options, PredictOptions
     from nextlmm.run.null_run import NullRun
     from nextlmm.run.options import GwasOptions
+    from nextlmm.run.part import PartRun, gwas_part, merge
     from nextlmm.run.pca import PcaRun, pca
     from nextlmm.run.pca_options import PcaOptions
     from nextlmm.run.pipeline import GwasRun, gwas
@@ -87,6 +88,7 @@ _HOME = {
     "NextlmmError": "errors",
     "NullModel": "lmm.null",
     "NullRun": "run.null_run",
+    "PartRun": "run.part",
     "PcaOptions": "run.pca_options",
     "PcaRun": "run.pca",
     "PredictOptions": "run.null_options",
@@ -106,10 +108,12 @@ _HOME = {
     "estimate_null": "lmm.estimate",
     "fit_null": "lmm.null",
     "gwas": "run.pipeline",
+    "gwas_part": "run.part",
     "haseman_elston": "lmm.haseman_elston",
     "hodlr_covariance": "linalg.hodlr_build",
     "make_problem": "run.problem",
     "manhattan": "report.figures",
+    "merge": "run.part",
     "measure_divergence": "linalg.divergence",
     "open_genotypes": "genotype.source",
     "pca": "run.pca",
@@ -140,6 +144,7 @@ __all__ = [
     "NextlmmError",
     "NullModel",
     "NullRun",
+    "PartRun",
     "PcaOptions",
     "PcaRun",
     "PredictOptions",
@@ -159,11 +164,13 @@ __all__ = [
     "estimate_null",
     "fit_null",
     "gwas",
+    "gwas_part",
     "haseman_elston",
     "hodlr_covariance",
     "make_problem",
     "manhattan",
     "measure_divergence",
+    "merge",
     "open_genotypes",
     "pca",
     "plots",

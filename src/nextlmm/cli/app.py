@@ -14,6 +14,7 @@ from nextlmm.cli.commands.explain import explain
 from nextlmm.cli.commands.grm import grm
 from nextlmm.cli.commands.gwas import GWAS_EXAMPLES, gwas
 from nextlmm.cli.commands.h2 import h2
+from nextlmm.cli.commands.merge import merge
 from nextlmm.cli.commands.pca import pca
 from nextlmm.cli.commands.predict import predict
 from nextlmm.cli.commands.report import report
@@ -24,6 +25,7 @@ from nextlmm.errors import NextlmmError, UsageError
 
 _COMMANDS = (
     "gwas",
+    "merge",
     "h2",
     "predict",
     "grm",
@@ -66,6 +68,8 @@ def execute(arguments: Sequence[str], begin: float | None = None) -> int:
         else:
             code = f" [{error.code}]" if isinstance(error, NextlmmError) else ""
             _report(failure_sentence(error, arguments) + code)
+        for note in getattr(error, "__notes__", ()):
+            _report(note)
         _silence_stdout()
         return error.exit_status if isinstance(error, NextlmmError) else 1
     return 0
@@ -86,6 +90,14 @@ def build_app() -> App:
     app.command(
         gwas,
         help_epilogue=GWAS_EXAMPLES,
+    )
+    app.command(
+        merge,
+        help_epilogue=(
+            "Example: nextlmm gwas --bfile cohort --pheno traits.txt --out results/run1 "
+            "--part 1/20, and so on to 20/20, in any order or at the same time; then "
+            "nextlmm merge results/run1"
+        ),
     )
     app.command(
         h2,

@@ -38,12 +38,22 @@ def main(arguments: Sequence[str], begin: float | None = None) -> int:
         from nextlmm.cli.app import execute  # noqa: PLC0415
 
         return execute(arguments, begin)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         sys.stderr.write(
             "nextlmm: Interrupted; the result files of a run appear together, so either all of "
             "them are there or none is new.\n"
         )
+        _show_notes(error)
         return _INTERRUPTED
+    except SystemExit as error:
+        _show_notes(error)
+        raise
+
+
+def _show_notes(error: BaseException) -> None:
+    """What a run that was stopped has to say of itself."""
+    for note in getattr(error, "__notes__", ()):
+        sys.stderr.write(f"nextlmm: {note}\n")
 
 
 def _let_idle_threads_sleep() -> None:

@@ -86,7 +86,7 @@ def describe_machine(threads: int) -> dict[str, Any]:
                 "architecture": pool.get("architecture"),
                 "threads": pool["num_threads"],
             }
-            for pool in threadpoolctl.threadpool_info()
+            for pool in sorted(threadpoolctl.threadpool_info(), key=_library)
             if pool["user_api"] == "blas"
         ],
     }
@@ -148,6 +148,11 @@ def _sha256(path: str, stop: threading.Event) -> str:
     except OSError as error:
         raise MissingFileError(f"{path} cannot be read: {error.strerror}.") from error
     return digest.hexdigest()
+
+
+def _library(pool: Mapping[str, Any]) -> tuple[str, str]:
+    """What libraries are ordered by: they come in the order of the memory that they are in."""
+    return str(pool["internal_api"]), str(pool["version"])
 
 
 def _processor() -> str:

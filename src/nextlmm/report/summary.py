@@ -381,6 +381,22 @@ def _closing(document: Mapping[str, Any]) -> list[Paragraph]:
         Paragraph("time", _wrap(duration(total) + (f" ({parts})" if parts else ""))),
     ]
     closing += [Paragraph("advice", _wrap(sentence(text))) for text in document.get("advice") or ()]
+    closing += _checkpoint(document.get("checkpoint") or {})
     if files:
         closing.append(Paragraph("files", tuple(str(path) for path in files)))
     return [*closing, Paragraph("again", (document["command"],))]
+
+
+def _checkpoint(found: Mapping[str, Any]) -> list[Paragraph]:
+    """What a run had from one that was stopped before it, and what it could not keep itself."""
+    paragraphs = []
+    if "resumed" in found:
+        text = f"{', '.join(found['resumed'])}: found before this run began"
+        paragraphs.append(Paragraph("resumed", _wrap(text)))
+    if "trouble" in found:
+        text = (
+            f"the checkpoint could not be written ({found['trouble']}): had this run been stopped "
+            "after that, it could not have gone on from there"
+        )
+        paragraphs.append(Paragraph("warning", _wrap(sentence(text)), "warning"))
+    return paragraphs

@@ -1,16 +1,28 @@
 """The analysis with a square matrix: dense algebra, or a compressed form measured against it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from nextlmm.assoc.bound import ScanBound
+from nextlmm.genotype.partition import chromosome_groups
+from nextlmm.genotype.tables import IndexArray
+from nextlmm.linalg.divergence import Divergence
 from nextlmm.linalg.hodlr_build import HodlrCovariance
 from nextlmm.linalg.ordering import cluster_tree
 from nextlmm.linalg.tree import ClusterTree
 from nextlmm.progress import Progress
 from nextlmm.relatedness.grm import RelationshipSum, relationship_matrix
-from nextlmm.run.certificate import describe_certificate, exact_certificate, largest_distance
+from nextlmm.run.certificate import (
+    FactorCertificate,
+    describe_certificate,
+    exact_certificate,
+    largest_distance,
+)
+from nextlmm.run.columns import ScanColumns
 from nextlmm.run.exact.plan import HELD_SHARE
 from nextlmm.run.exact.route import allowed_bytes
 from nextlmm.run.findings import Findings
@@ -35,11 +47,12 @@ def find_densely(
     h2_by_chromosome: dict[str, float] = {}
     listener.start("Testing variants", len(problem.variants))
     with stopwatch.stage("association"):
-        for chromosome, fitted, variants in _fits(problem, total, model, solver, whole):
-            scans.append(scan_variants(problem, model, fitted, variants, listener))
-            if fitted is not whole and model.loco_h2 == "per-chromosome":
-                h2_by_chromosome[chromosome] = fitted.null.h2
+        for chromosome, tested in _tested(problem, total, model, solver, whole, listener):
+            scans.append(tested.scan)
+            if model.loco_h2 == "per-chromosome":
+                h2_by_chromosome[chromosome] = tested.h2
     listener.finish()
+    problem.kept.await_others()
     with stopwatch.stage("certificate"):
         certificate = _certificate(whole, scans)
     return Findings(
@@ -67,7 +80,12 @@ def total_of(
     """
     return problem.shared.once(
         ("relationship sum", model),
-        lambda: problem.total(listener, held_bytes=held_bytes),
+        lambda: problem.kept.once(
+            "relationship sum",
+            (),
+            lambda: problem.total(listener, held_bytes=held_bytes),
+            RelationshipSum,
+        ),
     )
 
 
@@ -105,7 +123,8 @@ def _prepare(
     """The problem and its matrix in the order that the solver wants, the solver, and its tree."""
     budget = model.budget
     if budget is None:
-        return problem, total, k, ExactSolver(problem.y, problem.covariates, model), None
+        exact = ExactSolver(problem.y, problem.covariates, model, problem.kept)
+        return problem, total, k, exact, None
     tree = cluster_tree(k, leaf_size=model.leaf_size, seed=model.seed)
     k = np.asfortranarray(k[np.ix_(tree.permutation, tree.permutation)])
     problem, total = problem.reordered(tree.permutation), total.reordered(tree.permutation)
@@ -113,19 +132,75 @@ def _prepare(
     return problem, total, k, solver, tree
 
 
+@dataclass(frozen=True, eq=False)
+class _Tested:
+    """The results of a set of variants, and the heritability of the null model of their matrix."""
+
+    scan: Scan
+    h2: float
+
+
+def _tested(
+    problem: Problem,
+    total: RelationshipSum,
+    model: Model,
+    solver: Solver,
+    whole: Fitted,
+    listener: Progress,
+) -> Iterator[tuple[str, _Tested]]:
+    """Each set of variants with its results, in genome order; what came back needs no matrix."""
+    kinds = (_Tested, Scan, ScanColumns, FactorCertificate, Divergence, ScanBound)
+    groups = {"": problem.variants}
+    if model.loco:
+        groups = chromosome_groups(problem.variants, problem.source.variants.chromosome)
+    known = {name: problem.kept.known("tests", (name,), *kinds) for name in groups}
+    awaited = {
+        name: variants
+        for name, variants in groups.items()
+        if known[name] is None and problem.kept.owns(variants)
+    }
+    fits = _fits(problem, total, model, solver, whole, awaited)
+    for name, variants in groups.items():
+        if known[name] is not None:
+            listener.advance(len(variants))
+            yield name, known[name]
+        elif name in awaited:
+            fitted = next(fits)
+            found: _Tested | None = None
+            with problem.kept.others_aside():
+                found = problem.kept.once(
+                    "tests",
+                    (name,),
+                    partial(_tested_with, fitted, problem, model, variants, listener),
+                    *kinds,
+                )
+            if found is not None:
+                yield name, found
+
+
+def _tested_with(
+    fitted: Fitted, problem: Problem, model: Model, variants: IndexArray, listener: Progress
+) -> _Tested:
+    return _Tested(scan_variants(problem, model, fitted, variants, listener), fitted.null.h2)
+
+
 def _fits(
-    problem: Problem, total: RelationshipSum, model: Model, solver: Solver, whole: Fitted
-) -> Iterator[tuple[str, Fitted, np.ndarray]]:
-    """Each set of variants with the fit it is tested with, in genome order."""
+    problem: Problem,
+    total: RelationshipSum,
+    model: Model,
+    solver: Solver,
+    whole: Fitted,
+    tested: Mapping[str, IndexArray],
+) -> Iterator[Fitted]:
+    """The fit that each set of variants is tested with, one at a time."""
     if not model.loco:
-        yield "", whole, problem.variants
+        yield whole
         return
-    for left_out in problem.leave_one_out(total):
+    for left_out in problem.leave_one_out(total, tested):
         if model.loco_h2 == "per-chromosome":
-            fitted = solver.fit(left_out.k)
+            yield solver.fit(left_out.k)
         else:
-            fitted = solver.at(left_out.k, whole)
-        yield left_out.chromosome, fitted, left_out.variants
+            yield solver.at(left_out.k, whole)
 
 
 def _certificate(whole: Fitted, scans: list[Scan]) -> dict[str, Any]:

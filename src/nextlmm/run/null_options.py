@@ -63,6 +63,9 @@ class H2Options(GwasOptions):
     plots: Annotated[bool, _UNSEEN] = False
     plot_format: Annotated[tuple[PlotFormat, ...], _UNSEEN] = ("png",)
     report: Annotated[bool, _UNSEEN] = False
+    resume: Annotated[bool, _UNSEEN] = False
+    checkpoint_after: Annotated[float, _UNSEEN] = 5.0
+    part: Annotated[str | None, _UNSEEN] = None
 
     @property
     def command(self) -> str:
@@ -91,7 +94,8 @@ class H2Options(GwasOptions):
 
     def _meaningless(self) -> dict[str, str]:
         """The options of ``nextlmm gwas`` that cannot be chosen here, and why, as a clause."""
-        return dict.fromkeys(OF_TESTS, "tests no variant")
+        unkept = dict.fromkeys(_OF_CHECKPOINTS, "keeps no checkpoint")
+        return dict.fromkeys(OF_TESTS, "tests no variant") | unkept
 
 
 @Parameter(name="*")
@@ -130,5 +134,6 @@ OF_TESTS = frozenset(H2Options.__annotations__)
 """The options of ``nextlmm gwas`` that have no meaning without tests."""
 
 _GIVEN = ("grm", "grm_id", "pedigree")
+_OF_CHECKPOINTS = ("resume", "checkpoint_after", "part")
 OF_MATRICES = frozenset(PredictOptions.__annotations__)
 """Those that have none where effects of variants are wanted."""

@@ -149,6 +149,7 @@ def check_numbers(options: "GwasOptions") -> None:
     _check_real(options, "hwe", "between 0 and 1", lambda x: 0 <= x <= 1)
     _check_real(options, "mac", "of at least 0", lambda x: x >= 0)
     _check_real(options, "max_missing", "between 0 and 1", lambda x: 0 <= x <= 1)
+    _check_real(options, "checkpoint_after", "of at least 0", lambda x: x >= 0)
     _check_integer(options, "rank", 0)
     _check_integer(options, "leaf_size", 1)
     _check_integer(options, "threads", 1)
@@ -254,12 +255,33 @@ def check_combinations(options: "GwasOptions") -> None:
             "Options order and relatives both say how the samples are to be arranged; give one."
         )
     _check_covariates(options)
+    check_part(options.part)
     chosen_chromosomes(options.chr)
     if os.path.basename(options.out) in ("", ".", ".."):
         raise UsageError(
             f"Option out is {options.out!r}, which is a folder; give a prefix for the files in it, "
             f"such as {os.path.join(options.out, 'gwas')}."
         )
+
+
+def check_part(text: str | None) -> tuple[int, int] | None:
+    """The number of a part and how many there are, from a text such as 3/20; None for no part.
+
+    Raises
+    ------
+    UsageError
+        If the text is not of that form.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text) if isinstance(text, str) else None
+    number, of = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= number <= of:
+        raise UsageError(
+            f"Option part is {text!r}, but it must be the number of a part and how many there are, "
+            "from 1/20 to 20/20."
+        )
+    return number, of
 
 
 def _check_covariates(options: "GwasOptions") -> None:

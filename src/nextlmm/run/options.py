@@ -244,6 +244,15 @@ class GwasOptions:
     report
         Write OUT.html, a page with everything about the run for any browser, and
         OUT.TRAIT.leads.tsv, the independent lead variants.
+    resume
+        Go on from where a run of the same command was stopped; what it had finished is in the
+        folder OUT.checkpoint. The results are the same to the byte. Begins afresh if there is none.
+    checkpoint_after
+        Keep what took at least so many seconds to find in the folder OUT.checkpoint, which is
+        removed when the run ends well; 0 keeps everything.
+    part
+        Do one part of the work, 3/20 for the third of twenty, as a job of an array; nextlmm merge
+        puts them together. The parts share the folder OUT.checkpoint.
 
     Raises
     ------
@@ -315,10 +324,13 @@ class GwasOptions:
     plots: Annotated[bool, Parameter(group=_RESULTS)] = True
     plot_format: Annotated[tuple[PlotFormat, ...], _words("png")] = ("png",)
     report: Annotated[bool, Parameter(group=_RESULTS)] = True
+    resume: Annotated[bool, Parameter(group=_RUN, negative="", show_default=False)] = False
+    checkpoint_after: Annotated[float, Parameter(group=_RUN)] = 5.0
+    part: Annotated[str | None, Parameter(group=_RUN)] = None
 
     def __post_init__(self) -> None:
         """Bring paths and names to one form, then refuse what cannot be carried out."""
-        for name in _PATHS:
+        for name in PATHS:
             _set(self, name, checked_path(name, getattr(self, name)))
         for name in ("trait", "covar_name", "cat_covar"):
             _set(self, name, name_tuple(name, getattr(self, name)))
@@ -361,7 +373,7 @@ class GwasOptions:
         arguments: list[str] = []
         for field in fields(self):
             value = getattr(self, field.name)
-            if value != _default(field):
+            if value != _default(field) and field.name not in _NOT_REPEATED:
                 arguments += argument(field.name, value)
         return arguments
 
@@ -370,11 +382,15 @@ class GwasOptions:
         return shlex.join(["nextlmm", "gwas", *self.to_arguments()])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every option, defaults included, as values that JSON knows."""
+        """Return every option of the results, defaults included, as values that JSON knows.
+
+        How a run came to its end is none: what was resumed, or done in parts, is as any other.
+        """
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in values.items()
+            if name not in _NOT_REPEATED
         }
 
 
@@ -383,7 +399,8 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-_PATHS = (
+_NOT_REPEATED = ("resume", "part")
+PATHS = (
     *GENOTYPES,
     *("sample", "annotation"),
     *("pheno", "out", "covar", "keep", "remove", "extract", "exclude"),

@@ -16,6 +16,7 @@ from nextlmm.cohort.match import match_rows
 from nextlmm.cohort.pedigree import Pedigree
 from nextlmm.cohort.relatives import KinshipList, read_order, read_relatives
 from nextlmm.cohort.table import SampleColumns, read_sample_list, read_sample_table
+from nextlmm.errors import UsageError
 from nextlmm.genotype.filters import VariantFilter, VariantSelection
 from nextlmm.genotype.held import PackedSource
 from nextlmm.genotype.kinds import kind_of
@@ -38,10 +39,12 @@ from nextlmm.report.page import page_payloads
 from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.advice import reading_advice
 from nextlmm.run.analysis import analyse
+from nextlmm.run.checkpoint import checkpoint_of
 from nextlmm.run.chosen_trait import chosen_trait
 from nextlmm.run.exact.route import allowed_bytes, check_square
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.inputs import open_source, related_choice, tested_filter
+from nextlmm.run.kept import Kept
 from nextlmm.run.model import Model
 from nextlmm.run.option_checks import split_names
 from nextlmm.run.options import GwasOptions
@@ -129,41 +132,68 @@ def gwas(
         One of its kinds, with one sentence, if the run cannot be carried out; then no file is
         left under a final name.
     """
-    watch, started = Stopwatch(begin), datetime.now(UTC)
+    if options.part is not None:
+        raise UsageError(
+            f"Option part is {options.part!r}, but nextlmm.gwas does the whole of a run; a part is "
+            "done by nextlmm.gwas_part."
+        )
+    watch, started, listener = Stopwatch(begin), datetime.now(UTC), progress or Silent()
     threads = options.threads or available_threads()
     with threadpool_limits(options.threads):
         with watch.stage("reading tables"):
-            inputs = read_inputs(options, progress or Silent())
-            traits = split_names("trait", options.trait, inputs.traits.columns)
-            cohorts = [cohort_of(inputs, options, name) for name in traits or (None,)]
-            paths = input_paths(options, inputs)
-            variants = inputs.source.variants
-            files = run_files(
-                options.out,
-                [cohort.trait for cohort in cohorts],
-                formats=options.out_format,
-                index=is_indexable(variants.chromosome, variants.position_bp),
-                plots=options.plots,
-                plot_formats=options.plot_format,
-                report=options.report,
-                inputs=paths.values(),
-            )
-            check_writable(files.paths())
-        with hashing(paths) as hashes:
-            results = _run_traits(inputs, cohorts, options, progress or Silent())
+            job = read_job(options, listener)
+        inputs, cohorts = job.inputs, job.cohorts
+        with (
+            hashing(job.paths) as hashes,
+            checkpoint_of(options, threads, job.paths, hashes) as checkpoint,
+        ):
+            results = run_traits(inputs, cohorts, options, listener, Kept(checkpoint))
             with watch.stage("hashing inputs"):  # what the analysis was too quick for
                 hashed = hashes.result()
-        document = describe_run(
-            command=options.to_command(),
-            options=options.to_dict(),
-            inputs=hashed,
-            threads=threads,
-            started=started,
-        )
-        document |= run_facts(inputs.source, cohorts) | {"advice": list(inputs.advice)}
-        document = _publish(results, document, options, files, watch=watch, threads=threads)
+            checkpoint.check_inputs(hashed)
+            document = describe_run(
+                command=options.to_command(),
+                options=options.to_dict(),
+                inputs=hashed,
+                threads=threads,
+                started=started,
+            )
+            document |= run_facts(inputs.source, cohorts) | {"advice": list(inputs.advice)}
+            document |= checkpoint.describe()
+            document = _publish(results, document, options, job.files, watch=watch, threads=threads)
     tables = {name: result.analysis.table for name, result in results.items()}
-    return GwasRun(document, tables, files)
+    return GwasRun(document, tables, job.files)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What was read, the samples of each trait, every input by its role, and the files to come."""
+
+    inputs: Inputs
+    cohorts: Sequence[Cohort]
+    paths: Mapping[str, str]
+    files: RunFiles
+
+
+def read_job(options: GwasOptions, listener: Progress) -> Job:
+    """Read all tables, and refuse what cannot be written before any work."""
+    inputs = read_inputs(options, listener)
+    traits = split_names("trait", options.trait, inputs.traits.columns)
+    cohorts = [cohort_of(inputs, options, name) for name in traits or (None,)]
+    paths = input_paths(options, inputs)
+    variants = inputs.source.variants
+    files = run_files(
+        options.out,
+        [cohort.trait for cohort in cohorts],
+        formats=options.out_format,
+        index=is_indexable(variants.chromosome, variants.position_bp),
+        plots=options.plots,
+        plot_formats=options.plot_format,
+        report=options.report,
+        inputs=paths.values(),
+    )
+    check_writable(files.paths())
+    return Job(inputs, cohorts, paths, files)
 
 
 def _publish(
@@ -286,10 +316,17 @@ def _covariates(inputs: Inputs, option: str, given: Sequence[str]) -> tuple[str,
     return split_names(option, given, columns)
 
 
-def _run_traits(
-    inputs: Inputs, cohorts: Sequence[Cohort], options: GwasOptions, listener: Progress
+def run_traits(
+    inputs: Inputs,
+    cohorts: Sequence[Cohort],
+    options: GwasOptions,
+    listener: Progress,
+    kept: Kept,
 ) -> dict[str, TraitResult]:
-    """Analyse each trait as if it were the only one; traits of the same samples share work."""
+    """Analyse each trait as if it were the only one; traits of the same samples share work.
+
+    A part of a run has no results but what it has kept.
+    """
     model, results = Model.from_options(options), {}
     for group in with_same_samples(cohorts):
         prepared: tuple[VariantSelection, Problem] | None = None
@@ -298,8 +335,11 @@ def _run_traits(
             with watch.stage("variant summary"):
                 prepared = prepared or prepare(inputs, group, model, listener)
                 selection, problem = prepared
-            own = problem.for_trait(cohort)
-            analysis = analyse(own, model, progress=listener, watch=watch)
+            own = problem.keeping(kept).for_trait(cohort)
+            with kept.others_aside():
+                analysis = analyse(own, model, progress=listener, watch=watch)
+            if kept.part is not None:
+                continue
             portrait = portray(own, cohort, model, analysis, watch) if options.report else None
             results[cohort.trait] = TraitResult(
                 cohort,
@@ -309,7 +349,7 @@ def _run_traits(
                 problem.given_chromosomes,
                 portrait,
             )
-    return {cohort.trait: results[cohort.trait] for cohort in cohorts}
+    return {cohort.trait: results[cohort.trait] for cohort in cohorts if cohort.trait in results}
 
 
 def with_same_samples(cohorts: Sequence[Cohort]) -> list[list[Cohort]]:

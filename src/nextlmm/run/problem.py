@@ -1,6 +1,6 @@
 """What is to be solved: samples, trait, covariates, variants, and how they are related."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from nextlmm.relatedness.grm import RelationshipSum, Weighting, relationship_mat
 from nextlmm.relatedness.grm_set import ChromosomeSums
 from nextlmm.relatedness.loco import LeftOut, check_loco, leave_one_given_out
 from nextlmm.relatedness.operator import HELD_BYTES, RelationshipOperator
+from nextlmm.run.kept import Kept
 from nextlmm.run.related import Related, RelatedChoice, absent_warning
 from nextlmm.run.shared import Shared
 from nextlmm.run.variant_tile import DosageVariants, PackedVariants, VariantTile
@@ -58,6 +59,7 @@ class Problem:
     shared : what does not depend on the trait, for all problems that differ in nothing else.
     traits : (n, t) all traits that are to be analysed with these samples, ``y`` among them; None if
         there is but one.
+    kept : makes what takes long, or brings it back from a checkpoint.
     """
 
     source: GenotypeSource
@@ -73,6 +75,7 @@ class Problem:
     warnings: tuple[str, ...] = ()
     shared: Shared = field(default_factory=Shared)
     traits: FloatArray | None = None
+    kept: Kept = field(default_factory=Kept)
 
     def __repr__(self) -> str:
         return (
@@ -103,7 +106,12 @@ class Problem:
 
     def for_trait(self, cohort: Cohort) -> "Problem":
         """The same problem with another trait of the same samples."""
-        return replace(self, y=cohort.y, covariates=cohort.covariates)
+        kept = self.kept.under(cohort.trait)
+        return replace(self, y=cohort.y, covariates=cohort.covariates, kept=kept)
+
+    def keeping(self, kept: Kept) -> "Problem":
+        """The same problem with what makes its values."""
+        return replace(self, kept=kept.of_variants(self.variants))
 
     def reordered(self, permutation: IndexArray) -> "Problem":
         """The same problem with its samples in another order; no result depends on it."""
@@ -123,9 +131,13 @@ class Problem:
 
     def dosage_blocks(self, variants: IndexArray) -> Iterator[tuple[IndexArray, FloatArray]]:
         """Mean-imputed dosages (n, b), in blocks that take the same memory for every n."""
+        for block in self.wide_blocks(variants):
+            yield block, self.dosages(block)
+
+    def wide_blocks(self, variants: IndexArray) -> Iterator[IndexArray]:
+        """Positions of variants, as many at a time as take the same memory for every n."""
         size = max(_SMALLEST_BLOCK, _BLOCK_ELEMENTS // self.n)
-        for at in range(0, len(variants), size):
-            yield variants[at : at + size], self.dosages(variants[at : at + size])
+        yield from (variants[at : at + size] for at in range(0, len(variants), size))
 
     def dosages(self, variants: IndexArray) -> FloatArray:
         """Dosages (n, b) of some variants, missing ones at the variant's mean."""
@@ -187,10 +199,17 @@ class Problem:
         return relationship_matrix(self.total(progress), overwrite=self.given is None)
 
     def leave_one_out(
-        self, total: RelationshipSum, progress: Progress | None = None
+        self,
+        total: RelationshipSum,
+        tested: Mapping[str, IndexArray] | None = None,
+        progress: Progress | None = None,
     ) -> Iterator[LeftOut]:
-        """K without each chromosome in turn, from ``total``, and the variants to test on it."""
-        tested = chromosome_groups(self.variants, self.source.variants.chromosome)
+        """K without each chromosome in turn, from ``total``, and the variants to test on it.
+
+        ``tested`` are those of the chromosomes that matter; of all unless given.
+        """
+        if tested is None:
+            tested = chromosome_groups(self.variants, self.source.variants.chromosome)
         if self.given_sums is not None:
             return leave_one_given_out(self.given_sums, tested)
         return self.related.leave_one_out(total, tested, progress)

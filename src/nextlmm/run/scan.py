@@ -1,5 +1,6 @@
 """Testing a set of variants with one fitted matrix, block by block."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,10 +24,11 @@ from nextlmm.linalg.threads import available_threads
 from nextlmm.progress import Progress
 from nextlmm.run.certificate import Certified, FactorCertificate, certify
 from nextlmm.run.columns import ScanColumns, joined, put_bound, replaced
+from nextlmm.run.kept import Blocks
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.run.solver import Fitted
-from nextlmm.run.variant_tile import count_forms, in_threads, variant_form
+from nextlmm.run.variant_tile import count_forms, variant_form
 
 _CHECKED_LOG_P = 3.0
 """Above this -log10 p the exact test is done as well, to bound the compressed one sharply."""
@@ -45,8 +47,7 @@ def scan_variants(
 ) -> Scan:
     """Test ``variants`` by the rules of ``model``; every one depends on itself alone."""
     if model.per_variant_h2 == "always":
-        own = _own_model(problem, model, fitted)
-        return Scan(_own_h2_columns(problem, own, variants, progress), None)
+        return Scan(_own_h2_columns(problem, model, fitted, variants, progress), None)
     shared = scan_model(
         problem.y,
         problem.covariates,
@@ -75,18 +76,29 @@ def _shared_h2_columns(
 ) -> ScanColumns:
     if bound is None and isinstance(model.wald.factor, CholeskyFactor):
         return _columns_by_forms(problem, model, variants, progress)
-    blocks, bounds = [], []
-    for block, dosage in problem.dosage_blocks(variants):
+
+    def tested(block: IndexArray) -> tuple[AssociationBlock, tuple[FloatArray, ...]]:
+        dosage = problem.dosages(block)
         result = test_block(model, dosage)
-        blocks.append(result)
-        if bound is not None:
-            bounds.append(bound.interval(bound.py @ dosage, result.information))
         progress.advance(len(block))
-    columns = joined(variants, blocks)
+        if bound is None:
+            return result, ()
+        return result, bound.interval(bound.py @ dosage, result.information)
+
+    blocks = list(problem.wide_blocks(variants))
+    work = Blocks("variants", _seen_by(model), blocks, (AssociationBlock,), 0, progress)
+    found = problem.kept.blocks(problem.kept.met_before(work), lambda: tested)
+    columns = joined(variants, [result for result, _ in found])
     if bound is None:
         return columns
-    low, high = (np.concatenate(ends) for ends in zip(*bounds, strict=True))
+    low, high = (np.concatenate(ends) for ends in zip(*(both for _, both in found), strict=True))
     return replace(columns, log_p_low=low, log_p_high=high)
+
+
+def _seen_by(model: ScanModel) -> tuple[object, ...]:
+    """What the results of a variant depend on beside the variant, but for the covariates."""
+    lenses = (model.wald, model.tested)
+    return model.test, *((lens.trait.h2, lens.trait.residual) for lens in lenses)
 
 
 def _columns_by_forms(
@@ -96,27 +108,39 @@ def _columns_by_forms(
 
     Variants of which these would keep too few digits are whitened after all.
     """
-    lenses = (model.wald,) if model.tested is model.wald else (model.wald, model.tested)
-    projected = [ProjectedFactor(lens.factor, lens.trait.basis) for lens in lenses]
-    forms = [variant_form(each.form, np.float64) for each in projected]
-    for form in forms:
-        count_forms(form, problem.n, len(variants))
-    py = [lens.factor.whiten_transposed(lens.trait.residual) for lens in lenses]
-    vectors = np.column_stack([*py, model.design.basis])
 
-    def tested(block: IndexArray) -> AssociationBlock:
-        tile = problem.tile(block)
-        product = tile.products(vectors)
-        status, is_near = problem.standing(block, product[:, len(lenses) :])
-        xpx = [tile.forms(form) for form in forms]
-        result, is_sharp = tested_forms(model, xpx, list(product.T[: len(lenses)]), status)
-        again = np.flatnonzero((status == OK) & (is_near | ~is_sharp))
-        progress.advance(len(block))
-        if not again.size:
-            return result
-        return result.with_rows(again, test_block(model, problem.dosages(block[again])))
+    def begin() -> Callable[[IndexArray], AssociationBlock]:
+        lenses = (model.wald,) if model.tested is model.wald else (model.wald, model.tested)
+        projected = [ProjectedFactor(lens.factor, lens.trait.basis) for lens in lenses]
+        forms = [variant_form(each.form, np.float64) for each in projected]
+        for form in forms:
+            count_forms(form, problem.n, len(variants))
+        py = [lens.factor.whiten_transposed(lens.trait.residual) for lens in lenses]
+        vectors = np.column_stack([*py, model.design.basis])
 
-    return joined(variants, in_threads(tested, problem.blocks(variants), available_threads()))
+        def tested(block: IndexArray) -> AssociationBlock:
+            tile = problem.tile(block)
+            product = tile.products(vectors)
+            status, is_near = problem.standing(block, product[:, len(lenses) :])
+            xpx = [tile.forms(form) for form in forms]
+            result, is_sharp = tested_forms(model, xpx, list(product.T[: len(lenses)]), status)
+            again = np.flatnonzero((status == OK) & (is_near | ~is_sharp))
+            progress.advance(len(block))
+            if not again.size:
+                return result
+            return result.with_rows(again, test_block(model, problem.dosages(block[again])))
+
+        return tested
+
+    work = Blocks(
+        "variants",
+        _seen_by(model),
+        list(problem.blocks(variants)),
+        (AssociationBlock,),
+        available_threads(),
+        progress,
+    )
+    return joined(variants, problem.kept.blocks(problem.kept.met_before(work), begin))
 
 
 def _checked(problem: Problem, columns: ScanColumns, certified: Certified) -> ScanColumns:
@@ -139,13 +163,22 @@ def _exact_log_p(problem: Problem, certified: Certified, variants: IndexArray) -
 
 
 def _own_h2_columns(
-    problem: Problem, model: PerVariantModel, variants: IndexArray, progress: Progress
+    problem: Problem, model: Model, fitted: Fitted, variants: IndexArray, progress: Progress
 ) -> ScanColumns:
-    blocks = []
-    for block, dosage in problem.dosage_blocks(variants):
-        blocks.append(per_variant_block(model, dosage))
-        progress.advance(len(block))
-    return joined(variants, blocks)
+    def begin() -> Callable[[IndexArray], AssociationBlock]:
+        own = _own_model(problem, model, fitted)
+
+        def tested(block: IndexArray) -> AssociationBlock:
+            result = per_variant_block(own, problem.dosages(block))
+            progress.advance(len(block))
+            return result
+
+        return tested
+
+    blocks = list(problem.wide_blocks(variants))
+    of = int(variants[0]), fitted.exact_null.h2_ml
+    work = Blocks("variants", of, blocks, (AssociationBlock,), 0, progress)
+    return joined(variants, problem.kept.blocks(problem.kept.met_before(work), begin))
 
 
 def _own_model(problem: Problem, model: Model, fitted: Fitted) -> PerVariantModel:

@@ -1,6 +1,6 @@
 """Two ways to treat a relationship matrix: keep it exact, or compress it and say what that cost."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from nextlmm.linalg.covariance import Covariance, FloatArray
@@ -11,6 +11,7 @@ from nextlmm.linalg.spectral import spectral_covariance
 from nextlmm.linalg.tree import ClusterTree, Node
 from nextlmm.lmm.estimate import estimate_null, estimate_null_dense, estimate_null_hodlr
 from nextlmm.lmm.null import NullModel
+from nextlmm.run.kept import Kept
 from nextlmm.run.model import Model
 
 
@@ -51,6 +52,7 @@ class ExactSolver:
     y: FloatArray
     covariates: FloatArray
     model: Model
+    kept: Kept = field(default_factory=Kept)
 
     def fit(self, k: FloatArray) -> Fitted:
         """REML, ML or moments on K; eigenvectors only if every variant is to have its own h2."""
@@ -59,7 +61,12 @@ class ExactSolver:
             null = estimate_null(self.y, self.covariates, covariance, method=self.model.method)
         else:
             covariance = DenseCovariance(k)
-            null = estimate_null_dense(self.y, self.covariates, k, method=self.model.method)
+            null = self.kept.once(
+                "null model",
+                (k[:, 0], k.diagonal()),  # which tell the matrices of a run from each other
+                lambda: estimate_null_dense(self.y, self.covariates, k, method=self.model.method),
+                NullModel,
+            )
         return Fitted(covariance, null, None, null)
 
     def at(self, k: FloatArray, whole: Fitted) -> Fitted:

@@ -1,5 +1,6 @@
 """``nextlmm gwas``: from genotype and trait files to association tables."""
 
+import shlex
 import sys
 from typing import Annotated
 
@@ -7,6 +8,7 @@ from cyclopts import Parameter
 
 from nextlmm.cli.commands.shared import PROGRAM_BEGIN, RUN, Debug, show
 from nextlmm.cli.progress import ScreenProgress
+from nextlmm.report.wording import duration
 from nextlmm.run.options import GwasOptions
 
 Profile = Annotated[
@@ -36,12 +38,26 @@ def gwas(options: GwasOptions, *, profile: Profile = False, debug: Debug = False
     Writes OUT.TRAIT.tsv.gz (one row per variant) with its index, OUT.TRAIT.manhattan.png,
     OUT.TRAIT.qq.png, OUT.TRAIT.leads.tsv (independent lead variants), OUT.html (a page with all of
     it), OUT.json (everything about the run) and OUT.log. The files appear together when all of them
-    are complete.
+    are complete. A run that was stopped goes on with --resume.
     """
     del debug  # read by the entry point, which handles errors
     # The numerical libraries load in a second: --help and usage errors must not wait for them.
+    if options.part is not None:
+        _do_part(options)
+        return
     from nextlmm.run.pipeline import gwas as run_gwas  # noqa: PLC0415
 
     with ScreenProgress(sys.stderr) as progress:
         run = run_gwas(options, progress, begin=PROGRAM_BEGIN.get())
     show(run.document, profile=profile)
+
+
+def _do_part(options: GwasOptions) -> None:
+    from nextlmm.run.part import gwas_part  # noqa: PLC0415
+
+    with ScreenProgress(sys.stderr) as progress:
+        run = gwas_part(options, progress, begin=PROGRAM_BEGIN.get())
+    left = f"{len(run.missing)} of {run.part.of} parts are missing"
+    if not run.missing:
+        left = f"all are there: nextlmm merge {shlex.quote(options.out)}"
+    sys.stdout.write(f"part {run.part} is done in {duration(run.seconds)}; {left}\n")

@@ -127,18 +127,30 @@ def _fitted(
         assert budget is not None, "the mode compresses"  # noqa: S101
         matrix = problem.shared.once(
             ("compressed matrix", model),
-            lambda: compress(ordered.operator, ordered.tree.root, budget, seed=model.seed),
+            lambda: compress(
+                ordered.operator,
+                ordered.tree.root,
+                budget,
+                seed=model.seed,
+                kept=ordered.problem.kept,
+            ),
         )
     with stopwatch.stage("null model"):
         listener.start("Fitting the null model", 1)
-        whole = _estimate(ordered.problem, matrix.hierarchy, model)
+        whole = _estimate(ordered.problem, matrix.hierarchy, model, -1)
         listener.finish()
     return ordered, matrix, whole
 
 
-def _estimate(problem: Problem, hierarchy: Hierarchy, model: Model) -> NullModel:
+def _estimate(problem: Problem, hierarchy: Hierarchy, model: Model, left_out: int) -> NullModel:
+    """The null model on a hierarchy that is without a chromosome, -1 for none."""
     covariance = HierarchicalCovariance(hierarchy)
-    return estimate_null(problem.y, problem.covariates, covariance, method=model.method)
+    return problem.kept.once(
+        "null model",
+        (left_out,),
+        lambda: estimate_null(problem.y, problem.covariates, covariance, method=model.method),
+        NullModel,
+    )
 
 
 def _find(
@@ -154,25 +166,31 @@ def _find(
     factor = matrix.hierarchy.factor(_tested_h2(model, whole))
     certifier = _Certifier(ordered, design, model, whole, projected_factor(factor, design))
     with stopwatch.stage("certificate"):
-        exact = certifier.exact_h2(matrix)
+        exact = None
+        if problem.kept.part is None:
+            exact = certifier.exact_h2(matrix)
     h2_by_chromosome: dict[str, float] = {}
     certified: list[_Certified] = []
     batch: list[_Seen] = []
     groups = list(groups_of(problem, operator, model))
     listener.start("Testing variants", len(problem.variants))
     for number, (group, name) in enumerate(groups, start=1):
+        if not problem.kept.owns(group.variants):
+            continue
         with stopwatch.stage("association"):
             hierarchy = matrix.without(group.left_out)
             null = whole
             if model.loco_h2 == "per-chromosome":
-                null = _estimate(problem, hierarchy, model)
+                null = _estimate(problem, hierarchy, model, group.left_out)
                 h2_by_chromosome[name] = null.h2
-            batch.append(_seen(ordered, design, hierarchy, null, group, model, listener))
-        if number == len(groups) or len(batch) * factor.nbytes > _TOGETHER_BYTES:
+            with problem.kept.others_aside():
+                batch.append(_seen(ordered, design, hierarchy, null, group, model, listener))
+        if batch and (number == len(groups) or len(batch) * factor.nbytes > _TOGETHER_BYTES):
             with stopwatch.stage("certificate"):
                 certified.append(certifier.certified(batch, exact, with_whole=not certified))
             batch = []
     listener.finish()
+    problem.kept.await_others()
     first = certified[0]
     divergence = estimate_divergence(first.whole)
     columns = [part for each in certified for part in each.columns]
@@ -212,9 +230,13 @@ def _seen(
             ordered.problem, design, hierarchy, h2, group.variants, progress, threads=threads
         )
 
-    wald = tested = at(null.h2, listener)
+    kept = ordered.problem.kept
+    with kept.others_aside():
+        wald = tested = at(null.h2, listener)
     if _tested_h2(model, null) != null.h2:
-        tested = at(_tested_h2(model, null), Silent())
+        with kept.others_aside():
+            tested = at(_tested_h2(model, null), Silent())
+    kept.await_others()
     columns = columns_of(group.variants, wald, tested, model.test, design)
     return _Seen(group, wald, tested, columns)
 
@@ -246,14 +268,20 @@ class _Certifier:
 
     def exact_h2(self, matrix: HierarchicalMatrix) -> ExactH2 | None:
         """Where the exact REML is highest, near that of the compressed matrix."""
-        return exact_h2(
-            self.ordered.operator,
-            self.ordered.problem.y,
-            self.design,
-            self.null,
-            lambda h2: projected_factor(matrix.hierarchy.factor(h2), self.design),
-            seed=self.model.seed,
-        )
+        problem = self.ordered.problem
+
+        def found() -> tuple[ExactH2 | None]:
+            at = exact_h2(
+                self.ordered.operator,
+                problem.y,
+                self.design,
+                self.null,
+                lambda h2: projected_factor(matrix.hierarchy.factor(h2), self.design),
+                seed=self.model.seed,
+            )
+            return (at,)
+
+        return problem.kept.once("exact heritability", (), found, ExactH2)[0]
 
     def h2_of_bounds(self, exact: ExactH2 | None) -> float:
         """That of the exact model where it is known, and else that of the tests."""
@@ -268,6 +296,16 @@ class _Certifier:
         The exact side is at the h2 of the exact model where that is known, so that the bounds hold
         the error of h2 too, and at the same h2 elsewhere.
         """
+        return self.ordered.problem.kept.once(
+            "certificate",
+            (tuple(int(seen.group.variants[0]) for seen in batch), with_whole),
+            lambda: self._certified(batch, exact, with_whole=with_whole),
+            *(_Certified, ScanColumns, Measured, Process),
+        )
+
+    def _certified(
+        self, batch: Sequence[_Seen], exact: ExactH2 | None, *, with_whole: bool
+    ) -> _Certified:
         operator, design, seed = self.ordered.operator, self.design, self.model.seed
         left_out = [seen.group.left_out for seen in batch]
         weights = [seen.tested.trait.h2 for seen in batch]

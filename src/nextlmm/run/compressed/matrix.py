@@ -6,13 +6,14 @@ import numpy as np
 
 from nextlmm.errors import NumericalError
 from nextlmm.linalg.covariance import Covariance, FloatArray
-from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy
+from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy, NodeColumns
 from nextlmm.linalg.hodlr_build import Budget
 from nextlmm.linalg.hodlr_levels import Effort, Ranks, build_hierarchy
 from nextlmm.linalg.tree import Node
 from nextlmm.relatedness.blocks import genotype_blocks
 from nextlmm.relatedness.hierarchical import HierarchicalMatrix
 from nextlmm.relatedness.operator import RelationshipOperator
+from nextlmm.run.kept import Kept
 
 BUILD_WEIGHT = 0.5
 """H2 at which the columns are found; they serve every other."""
@@ -57,7 +58,12 @@ class HierarchicalCovariance(Covariance):
 
 
 def compress(
-    operator: RelationshipOperator, tree: Node, budget: Budget, *, seed: int
+    operator: RelationshipOperator,
+    tree: Node,
+    budget: Budget,
+    *,
+    seed: int,
+    kept: Kept | None = None,
 ) -> HierarchicalMatrix:
     """Find the columns at h2 = 0.5 and measure them in all variants.
 
@@ -66,9 +72,13 @@ def compress(
     """
     blocks = genotype_blocks(operator, np.arange(operator.n), seed=seed)
     ranks = ranks_for(budget)
-    return HierarchicalMatrix(
-        operator, blocks, build_hierarchy(blocks, tree, weight=BUILD_WEIGHT, ranks=ranks, seed=seed)
+    hierarchy = (kept or Kept()).once(
+        "compressed matrix",
+        (),
+        lambda: build_hierarchy(blocks, tree, weight=BUILD_WEIGHT, ranks=ranks, seed=seed),
+        *(Hierarchy, NodeColumns, Node),
     )
+    return HierarchicalMatrix(operator, blocks, hierarchy)
 
 
 def ranks_for(budget: Budget) -> Ranks:

@@ -14,7 +14,7 @@ from nextlmm.lmm.design import Design
 from nextlmm.lmm.likelihood import WhitenedTrait, whiten_trait
 from nextlmm.progress import Progress
 from nextlmm.run.columns import ScanColumns
-from nextlmm.run.exact.forms import Forms, predicted_forms
+from nextlmm.run.exact.forms import Forms, forms_to_predict, predicted_forms
 from nextlmm.run.problem import Problem
 from nextlmm.run.variant_tile import in_threads
 
@@ -67,7 +67,8 @@ def look(
     trait = whiten_trait(factor, problem.y, design, h2=h2)
     py = factor.whiten_transposed(trait.residual)
     seen: ProjectedFactor = projected_factor(factor, design)
-    forms = predicted_forms(problem, design, seen, py, variants, progress, threads=threads)
+    work = forms_to_predict(problem, py, variants, progress, threads=threads)
+    forms = predicted_forms(problem, design, lambda: seen, py, work)
     return Lens(factor, trait, py, forms)
 
 

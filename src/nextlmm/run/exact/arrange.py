@@ -9,7 +9,7 @@ import numpy as np
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.cohort.pedigree import Parents
 from nextlmm.cohort.relatives import RelatedPairs, SampleOrder
-from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy
+from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy, NodeColumns
 from nextlmm.linalg.hodlr_levels import (
     COMPONENTS,
     COMPONENTS_AND_BLOCKS,
@@ -18,7 +18,7 @@ from nextlmm.linalg.hodlr_levels import (
     build_hierarchy,
 )
 from nextlmm.linalg.ordering import joined
-from nextlmm.linalg.tree import ClusterTree
+from nextlmm.linalg.tree import ClusterTree, Node
 from nextlmm.lmm.design import Design
 from nextlmm.lmm.stochastic import StochasticFit
 from nextlmm.relatedness.blocks import blocks_and_sketch
@@ -119,8 +119,13 @@ class Arrangement:
     def _searched(self, weight: float, ranks: Ranks) -> HierarchicalMatrix:
         seed = self.audit.seed
         blocks, sketch = blocks_and_sketch(self.operator, np.arange(self.problem.n), seed=seed)
-        hierarchy = build_hierarchy(
-            blocks, self.tree, weight=weight, ranks=ranks, sketch=sketch, seed=seed
+        hierarchy = self.problem.kept.once(
+            "hierarchy",
+            (weight, repr(ranks)),
+            lambda: build_hierarchy(
+                blocks, self.tree, weight=weight, ranks=ranks, sketch=sketch, seed=seed
+            ),
+            *(Hierarchy, NodeColumns, Node),
         )
         return HierarchicalMatrix(self.operator, blocks, hierarchy)
 
@@ -176,7 +181,9 @@ def _tree(
     elif isinstance(kin, RelatedPairs):
         group = groups_of_pairs(n, kin.first, kin.second, kin.relationship, largest=leaf_size)
     else:
-        first, second, _ = find_relatives(operator, components, seed=model.seed)
+        first, second, _ = problem.kept.once(
+            "relatives", (), lambda: find_relatives(operator, components, seed=model.seed)
+        )
         group = joined(n, first, second, leaf_size)
     size = np.unique(group, return_counts=True)[1]
     return tree_of_groups(group, components, leaf_size=leaf_size), int(size[size > 1].sum())

@@ -9,5 +9,8 @@ from nextlmm.run.problem import Problem
 def components_of(problem: Problem, operator: RelationshipOperator, model: Model) -> Components:
     """The dominant components, the samples in the order of the problem."""
     return problem.shared.once(
-        ("components", model), lambda: find_components(operator, seed=model.seed)
+        ("components", model),
+        lambda: problem.kept.once(
+            "components", (), lambda: find_components(operator, seed=model.seed), Components
+        ),
     )

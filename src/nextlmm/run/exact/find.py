@@ -1,6 +1,6 @@
 """The analysis of the exact model by products with the genotypes; nothing is n x n."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -141,11 +141,15 @@ def _find(
     lenses: list[Lens] = []
     fits = [whole]
     h2_by_chromosome: dict[str, float] = {}
+    kept = arrangement.problem.kept
     times = 1 if len(_weights(model, whole)) == 1 else 2
     listener.start("Testing variants", times * len(arrangement.problem.variants))
     with stopwatch.stage("association"):
         for setting, fit, chromosome in _settings(arrangement, model, whole):
-            columns, used = _scan(setting, model, fit, listener)
+            with kept.others_aside():
+                columns, used = _scan(setting, model, fit, listener)
+            if kept.part is not None:
+                continue
             if model.per_variant_h2 == "hits":
                 columns = with_own_h2(
                     setting, model, columns, partial(estimate, arrangement, model)
@@ -156,6 +160,7 @@ def _find(
                 fits.append(fit)
                 h2_by_chromosome[chromosome] = fit.null.h2
     listener.finish()
+    kept.await_others()
     prepared = setting.factor_at(whole.null.h2).factor  # at hand, but for unusual heritabilities
     certificate = describe_products(fits, lenses, parts, prepared)
     certificate["plan"] = describe_plan(_settled(plan, arrangement))
@@ -221,7 +226,10 @@ def _settings(
     if model.loco_h2 == "shared":
         yield _setting(arrangement, model, [group for group, _ in groups], whole), whole, ""
         return
+    problem = arrangement.problem
     for group, name in groups:
+        if not problem.kept.owns(group.variants):
+            continue
         fit = estimate(arrangement, model, group.left_out)
         yield _setting(arrangement, model, [group], fit), fit, name
 
@@ -253,19 +261,20 @@ def _check_disjoint(operator: RelationshipOperator, left_out: int, n_varying: in
 def _setting(
     arrangement: Arranged, model: Model, groups: list[Group], fit: StochasticFit
 ) -> Setting:
-    design = make_design(arrangement.problem.covariates)
+    problem = arrangement.problem
+    design = make_design(problem.covariates)
 
     @lru_cache(maxsize=1)
     def factor_at(h2: float) -> ProjectedFactor:
         return projected_factor(arrangement.factor(h2), design)
 
-    def predictors(h2: float) -> Iterator[ProjectedFactor]:
-        if arrangement.is_large:
+    def predictors(h2: float, left_out: Sequence[int]) -> Iterator[ProjectedFactor]:
+        if arrangement.is_large and left_out:
             factor_at.cache_clear()  # room for the factors to come
-        return arrangement.predictors(h2, design, [group.left_out for group in groups])
+        return arrangement.predictors(h2, design, left_out)
 
     return Setting(
-        problem=arrangement.problem,
+        problem=replace(problem, kept=problem.kept.under(arrangement.way)),
         design=design,
         operator=arrangement.operator,
         factor_at=factor_at,
@@ -288,7 +297,11 @@ def _scan(
     setting: Setting, model: Model, fit: StochasticFit, listener: Progress
 ) -> tuple[ScanColumns, list[Lens]]:
     """Test the variants of a setting; every one that could be a hit with an exact denominator."""
-    lenses = [look(setting, h2, listener) for h2 in _weights(model, fit)]
+    lenses: list[Lens] = []
+    for h2 in _weights(model, fit):
+        with setting.problem.kept.others_aside():
+            lenses.append(look(setting, h2, listener))
+    setting.problem.kept.await_others()
     threshold = -float(np.log10(model.hit_threshold))
     tested = sharpened(lenses[-1], model.test, setting.design, threshold)
     lenses[-1] = tested

@@ -1,6 +1,6 @@
 """x'Px of every variant: predicted for all, exact for those that an audit or a small p asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,10 @@ from nextlmm.linalg.pcg import inverse_forms
 from nextlmm.lmm.design import Design
 from nextlmm.progress import Progress
 from nextlmm.relatedness.operator import RelationshipOperator
-from nextlmm.run.exact.system import uniform_system
+from nextlmm.run.exact.system import System, uniform_system
+from nextlmm.run.kept import Blocks
 from nextlmm.run.problem import Problem
-from nextlmm.run.variant_tile import count_forms, in_threads, variant_form
+from nextlmm.run.variant_tile import count_forms, variant_form
 
 ROUNDING = 1e-6
 """Room in the bound of a solved x'Px whose residual is in double precision."""
@@ -48,31 +49,43 @@ class Forms:
     status: np.ndarray
 
 
+def forms_to_predict(
+    problem: Problem, py: FloatArray, variants: IndexArray, progress: Progress, *, threads: int
+) -> Blocks:
+    """What `predicted_forms` is to meet: variants that share a chromosome, for a vector Py (n,)."""
+    blocks = list(problem.blocks(variants))
+    work = Blocks("variants", (py,), blocks, (Forms,), threads, progress)
+    return problem.kept.met_before(work)
+
+
 def predicted_forms(
     problem: Problem,
     design: Design,
-    factor: ProjectedFactor,
+    predictor: Callable[[], ProjectedFactor],
     py: FloatArray,
-    variants: IndexArray,
-    progress: Progress,
-    *,
-    threads: int,
+    work: Blocks,
 ) -> Forms:
     """Scores with one vector Py (n,) and predicted x'Px of variants that share a chromosome.
 
-    Predictions are in single precision, with an error of some 1e-6; scores are in double.
+    The factor of the prediction is asked for if there is a variant to meet.  Predictions are in
+    single precision, with an error of some 1e-6; scores are in double.
     """
-    vectors = np.column_stack([py, design.basis])
-    form = variant_form(factor.form, np.float32)
-    count_forms(form, problem.n, len(variants))
 
-    def forms(block: IndexArray) -> Forms:
-        tile = problem.tile(block)
-        product, predicted = tile.products(vectors), tile.forms(form)
-        progress.advance(len(block))
-        return _with_nearly_collinear(problem, design, factor, py, block, product, predicted)
+    def begin() -> Callable[[IndexArray], Forms]:
+        factor = predictor()
+        vectors = np.column_stack([py, design.basis])
+        form = variant_form(factor.form, np.float32)
+        count_forms(form, problem.n, sum(len(block) for block in work.blocks))
 
-    return join_forms(in_threads(forms, problem.blocks(variants), threads))
+        def forms(block: IndexArray) -> Forms:
+            tile = problem.tile(block)
+            product, predicted = tile.products(vectors), tile.forms(form)
+            work.progress.advance(len(block))
+            return _with_nearly_collinear(problem, design, factor, py, block, product, predicted)
+
+        return forms
+
+    return join_forms(problem.kept.blocks(work, begin))
 
 
 def _with_nearly_collinear(
@@ -136,15 +149,20 @@ def exact_forms(
     values, errors = [], []
     for at in range(0, len(variants), size):
         block = variants[at : at + size]
-        system = uniform_system(operator, design, weight, left_out[at : at + size])
-        low, room = inverse_forms(
-            system.product(np.float32),
-            lambda r, _: factor.apply(r),
-            design.project(problem.dosages(block)),
-            smallest_eigenvalue=1.0 - weight,
-            rtol=rtol,
-            exact_product=None if is_single else system.product(np.float64),
-        )
+        without = left_out[at : at + size]
+        system = uniform_system(operator, design, weight, without)
+
+        def solved(system: System = system, block: IndexArray = block) -> tuple[FloatArray, ...]:
+            return inverse_forms(
+                system.product(np.float32),
+                lambda r, _: factor.apply(r),
+                design.project(problem.dosages(block)),
+                smallest_eigenvalue=1.0 - weight,
+                rtol=rtol,
+                exact_product=None if is_single else system.product(np.float64),
+            )
+
+        low, room = problem.kept.once("denominators", (weight, rtol, block, without), solved)
         high = low + room
         values.append(np.sqrt(low * high))
         rounding = SINGLE_ROUNDING if is_single else ROUNDING

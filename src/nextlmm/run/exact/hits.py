@@ -1,6 +1,7 @@
 """Hits tested again, each at its own heritability, without a square matrix."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -31,7 +32,12 @@ def with_own_h2(
     left_out = setting.left_out
     for chromosome in dict.fromkeys(left_out[is_hit].tolist()):
         at = np.flatnonzero(is_hit & (left_out == chromosome))
-        block = _retested(setting, model, columns, at, null_of(int(chromosome)), int(chromosome))
+        block = setting.problem.kept.once(
+            "own heritabilities",
+            (columns.variants[at], int(chromosome)),
+            partial(_retested, setting, model, columns, at, null_of, int(chromosome)),
+            AssociationBlock,
+        )
         columns = replaced(columns, at, joined(columns.variants[at], [block]))
     return columns
 
@@ -41,9 +47,10 @@ def _retested(
     model: Model,
     columns: ScanColumns,
     at: np.ndarray,
-    fit: StochasticFit,
+    null_of: NullOf,
     left_out: int,
 ) -> AssociationBlock:
+    fit = null_of(left_out)
     problem, operator = setting.problem, setting.operator
     dosage = problem.dosages(columns.variants[at])
     h2_ml = fit.null.h2_ml

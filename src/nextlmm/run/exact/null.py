@@ -1,15 +1,18 @@
 """The null model by products, and what it needs of a problem that is ready to be solved."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from nextlmm.assoc.projected import ProjectedFactor
 from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
-from nextlmm.linalg.lanczos import Operator
+from nextlmm.linalg.lanczos import Jacobi, Operator
 from nextlmm.lmm.design import Design
 from nextlmm.lmm.ground import Ground
+from nextlmm.lmm.krylov import ShiftedSolution
+from nextlmm.lmm.null import NullModel
 from nextlmm.lmm.stochastic import DENSE_BELOW, StochasticFit, estimate_null_stochastic, ground_of
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.relatedness.ordering import Components
@@ -69,6 +72,17 @@ class Arranged(Protocol):
 
 def estimate(arrangement: Arranged, model: Model, left_out: int = -1) -> StochasticFit:
     """The null model of K, or of K without a chromosome."""
+    if model.per_variant_h2 == "hits":  # whose curve is needed, and not its maximum alone
+        return _estimated(arrangement, model, left_out)
+    return arrangement.problem.kept.once(
+        "null model",
+        (arrangement.way, left_out),
+        lambda: replace(_estimated(arrangement, model, left_out), likelihood=None),
+        *(StochasticFit, NullModel, ShiftedSolution, Jacobi),
+    )
+
+
+def _estimated(arrangement: Arranged, model: Model, left_out: int) -> StochasticFit:
     problem, operator = arrangement.problem, arrangement.operator
 
     def product(x: FloatArray) -> FloatArray:

@@ -22,7 +22,13 @@ from nextlmm.run.exact.denominators import (
     audited_denominators,
     refined,
 )
-from nextlmm.run.exact.forms import Forms, exact_forms, join_forms, predicted_forms
+from nextlmm.run.exact.forms import (
+    Forms,
+    exact_forms,
+    forms_to_predict,
+    join_forms,
+    predicted_forms,
+)
 from nextlmm.run.exact.scores import Scores, solve_scores
 from nextlmm.run.exact.system import uniform_system
 from nextlmm.run.problem import Problem
@@ -42,7 +48,7 @@ class Setting:
 
     problem : samples in the order of the factors.
     factor_at : a factor of Sigma with the whole K at a heritability, to precondition all solves.
-    predictors : the factor that predicts x'Px of each group, in their order, at a heritability.
+    predictors : the factors that predict x'Px at a heritability without each of some chromosomes.
     groups : every variant to be tested, once.
     start_at : about Py at a heritability, whatever is left out, to begin solves at; None for 0.
     z_tolerance : largest error of a score in its standard deviations.
@@ -53,7 +59,7 @@ class Setting:
     design: Design
     operator: RelationshipOperator
     factor_at: Callable[[float], ProjectedFactor]
-    predictors: Callable[[float], Iterable[ProjectedFactor]]
+    predictors: Callable[[float, Sequence[int]], Iterable[ProjectedFactor]]
     groups: Sequence[Group]
     start_at: Callable[[float], FloatArray | None]
     z_tolerance: float
@@ -93,30 +99,20 @@ def look(setting: Setting, h2: float, progress: Progress) -> Lens:
     problem, design, operator = setting.problem, setting.design, setting.operator
     chromosomes = np.array([group.left_out for group in setting.groups])
     system = uniform_system(operator, design, h2, chromosomes)
-    scores = solve_scores(
-        problem.y,
-        design,
-        system,
-        setting.factor_at(h2),
-        z_tolerance=setting.z_tolerance,
-        start=setting.start_at(h2),
+    scores = problem.kept.once(
+        "scores",
+        (h2, chromosomes),
+        lambda: solve_scores(
+            problem.y,
+            design,
+            system,
+            setting.factor_at(h2),
+            z_tolerance=setting.z_tolerance,
+            start=setting.start_at(h2),
+        ),
+        Scores,
     )
-    forms = join_forms(
-        [
-            predicted_forms(
-                problem,
-                design,
-                predictor,
-                py,
-                group.variants,
-                progress,
-                threads=operator.threads,
-            )
-            for py, group, predictor in zip(
-                scores.py.T, setting.groups, setting.predictors(h2), strict=True
-            )
-        ]
-    )
+    forms = _forms(setting, h2, scores, progress)
     variants, left_out = setting.variants, setting.left_out
 
     def exact(positions: IndexArray, rtol: float) -> tuple[FloatArray, FloatArray]:
@@ -141,6 +137,29 @@ def look(setting: Setting, h2: float, progress: Progress) -> Lens:
         scores=scores,
         exact=exact,
     )
+
+
+def _forms(setting: Setting, h2: float, scores: Scores, progress: Progress) -> Forms:
+    """Scores and predicted denominators of all variants, group after group."""
+    problem, threads = setting.problem, setting.operator.threads
+    work = [
+        forms_to_predict(problem, py, group.variants, progress, threads=threads)
+        for py, group in zip(scores.py.T, setting.groups, strict=True)
+    ]
+    pairs = zip(setting.groups, work, strict=True)
+    following = iter(
+        setting.predictors(
+            h2, [group.left_out for group, each in pairs if problem.kept.lacks(each)]
+        )
+    )
+    forms = []
+    for py, each in zip(scores.py.T, work, strict=True):
+        with problem.kept.others_aside():
+            forms.append(
+                predicted_forms(problem, setting.design, lambda: next(following), py, each)
+            )
+    problem.kept.await_others()
+    return join_forms(forms)
 
 
 def log_p_ends(lens: Lens, test: Test, design: Design) -> tuple[FloatArray, FloatArray]:

@@ -85,6 +85,8 @@ def arrange_square(
 ) -> SquareArrangement:
     """Sum the relationships; n^2 operations for each variant, n (n + 1) / 2 numbers."""
     components = components_of(problem, operator, model)
-    total = packed_sum(operator, progress=listener)
+    total = problem.kept.once(
+        "relationship sum", (), lambda: packed_sum(operator, progress=listener), PackedTriangle
+    )
     audit = Audit(_AUDITED, _AUDIT_RTOL, model.seed)
     return SquareArrangement(problem, operator, components, total, audit)
