@@ -23,17 +23,17 @@ extensions = [
 ]
 exclude_patterns = ["_ext"]
 highlight_language = "none"
+smartquotes = False  # an option has two hyphens
 nitpicky = True
 
 # Python's own types have no page here, and private aliases have no page at all.
 nitpick_ignore_regex = [("py:.*", ".*")]
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
+autodoc_typehints = "none"  # those of arrays would fill a line
 autodoc_member_order = "bysource"
 autodoc_class_signature = "separated"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-napoleon_custom_sections = [(name, "notes_style") for name in SECTIONS]
+napoleon_custom_sections = [(name, "notes_style") for name in (*SECTIONS, "Returns")]
 
 myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
 myst_heading_anchors = 4
@@ -51,6 +51,7 @@ html_title = f"nextlmm {release}"
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 html_last_updated_fmt = None
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

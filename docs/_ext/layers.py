@@ -149,16 +149,27 @@ def _arrow(above: tuple[float, float, float, int], below: tuple[float, float, fl
     if row1 == row0 + 1:
         start, end = x0 + w0 / 2, x1 + w1 / 2
         return f'<path marker-end="url(#tip)" d="M{start:g} {y0 + _BOX:g} L{end:g} {y1 - 2:g}"/>'
-    middle0, middle1 = y0 + _BOX / 2, y1 + _BOX / 2
-    on_right = x1 + w1 / 2 >= _WIDTH / 2 if w1 < 180 else (row0 + row1) % 2 == 0
-    reach = min(_SIDE - 8.0, 24.0 + 16.0 * (row1 - row0))
-    if on_right:
-        start, end = x0 + w0, x1 + w1 + 2
-        out = max(start, end) + reach
-    else:
-        start, end = x0, x1 - 2
-        out = min(start, end) - reach
+    start_y, end_y = y0 + _BOX / 2, y1 + _BOX / 2
+    centre = x1 + w1 / 2
+    on_right = (row0 + row1) % 2 == 0 if abs(centre - _WIDTH / 2) < 1.0 else centre > _WIDTH / 2
+    out = max(x0 + w0, x1 + w1) if on_right else min(x0, x1)
+    out += (1 if on_right else -1) * min(_SIDE - 8.0, 24.0 + 16.0 * (row1 - row0))
+    start = x0 + w0 if on_right else x0
+    end = x1 + w1 + 2 if on_right else x1 - 2
+    if not _is_outermost(below, on_right):  # from above, through the gap between the rows
+        end, end_y = centre, y1 - 2.0
+        return (
+            f'<path marker-end="url(#tip)" d="M{start:g} {start_y:g} C{out:g} {start_y:g} '
+            f'{out:g} {end_y - 16:g} {end:g} {end_y:g}"/>'
+        )
     return (
-        f'<path marker-end="url(#tip)" d="M{start:g} {middle0:g} C{out:g} {middle0:g} '
-        f'{out:g} {middle1:g} {end:g} {middle1:g}"/>'
+        f'<path marker-end="url(#tip)" d="M{start:g} {start_y:g} C{out:g} {start_y:g} '
+        f'{out:g} {end_y:g} {end:g} {end_y:g}"/>'
     )
+
+
+def _is_outermost(box: tuple[float, float, float, int], on_right: bool) -> bool:
+    """Whether no other box of its layer stands between a box and that side."""
+    left, _, _, row = box
+    others = [x for x, _, _, other in _boxes().values() if other == row and x != left]
+    return all(x < left if on_right else x > left for x in others)

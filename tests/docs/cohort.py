@@ -10,7 +10,7 @@ from nextlmm.simulation.population import KINDS, genotype_blocks, seeded, varian
 from ..genotype.examples import sample_table
 from ..genotype.formats import write_bgen
 
-N, M, CHROMOSOMES = 150, 600, 5
+N, M, CHROMOSOMES = 90, 240, 3
 TRAITS = ("height", "bmi", *(f"trait{number}" for number in range(1, 21)))
 
 
