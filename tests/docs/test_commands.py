@@ -80,6 +80,7 @@ def run(workplace: tuple[Path, np.ndarray]) -> Callable[[str], str | None]:
     done: dict[str, str | None] = {}
 
     def once(command: str) -> str | None:
+        command = command.removeprefix(".venv/bin/")
         if command not in done:  # pictures and pages are drawn by the first few alone
             done[command] = _outcome(command, workplace[0], is_whole=len(done) < WHOLE)
         return done[command]

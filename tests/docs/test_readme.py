@@ -7,7 +7,9 @@ import pytest
 from .pages import ROOT
 
 README = ROOT / "README.md"
-pytestmark = pytest.mark.skipif(not README.exists(), reason="the README is not beside the tests")
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "docs" / "conf.py").exists(), reason="the pages are not beside the tests"
+)
 
 LINES_OF_A_SCREEN = 70
 ROWS = {
