@@ -45,7 +45,7 @@ def study(tmp_path_factory):
     source = open_genotypes(str(folder / "g"))
     dosage = source.dosages(np.array([STRONG]), np.arange(len(source.samples)))[:, 0]
     y = np.nan_to_num(dosage, nan=np.nanmean(dosage))
-    y = y + np.random.default_rng(1).normal(0.0, 0.15, len(y))
+    y = y + np.random.default_rng(1).normal(0.0, 0.35, len(y))
     ids = source.samples
     lines = [
         f"{family} {name} {value:.6f}"
@@ -62,7 +62,7 @@ def study(tmp_path_factory):
         )
     )
     table = run.tables[TRAIT]
-    assert table["neg_log_10_p_value"].max() > 350.0
+    assert table["neg_log_10_p_value"].max() > 320.0
     return folder, table, run.files.traits[TRAIT]
 
 
@@ -73,6 +73,8 @@ def call(*words, folder=None):
     done = subprocess.run(
         [str(word) for word in words], capture_output=True, text=True, check=False, cwd=folder
     )
+    if "Unrecognized flag" in done.stderr + done.stdout:
+        pytest.skip(f"{words[0]} is of a version that cannot do it")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
 
@@ -114,7 +116,7 @@ def test_plink2__writes_the_same_columns(study):
     folder, _, paths = study
     call(
         *("plink2", "--bfile", folder / "g", "--pheno", folder / "t.txt"),
-        *("--glm", "allow-no-covars", "--out", folder / "plink"),
+        *("--glm", "allow-no-covars", "cols=+omitted,+a1freq", "--out", folder / "plink"),
     )
     theirs = text_table(folder / "plink.y.glm.linear")
     ours = text_table(paths["plink2"])
