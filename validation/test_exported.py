@@ -209,14 +209,13 @@ def test_regenie__writes_the_same_columns(study):
     signs_agree(both, "BETA", "p")
 
 
-GWASLAB = {
+GWASLAB = {  # whose own reading of PheWeb's tables finds no separator
     "regenie": "regenie",
     "plink2": "plink2",
     "gemma": "gemma",
     "fastgwa": "fastgwa",
     "saige": "saige",
     "cojo": "cojo",
-    "pheweb": "pheweb",
     "ldsc": "ldsc",
     "gwas-ssf": "ssf",
     "gwas-vcf": "vcf",
@@ -238,9 +237,10 @@ OUR_NAMES = {
 def test_gwaslab__reads_it(study, name):
     gwaslab = pytest.importorskip("gwaslab")
     _, table, paths = study
-    read = gwaslab.Sumstats(str(paths[name]), fmt=GWASLAB[name], verbose=False).data
+    study_name = {"study": TRAIT} if name == "gwas-vcf" else {}
+    read = gwaslab.Sumstats(str(paths[name]), fmt=GWASLAB[name], verbose=False, **study_name).data
     expected = table.filter(pl.col("status") == "ok")
-    if len(read) == table.height:  # with variants that have no result
+    if "BETA" in read.columns:  # without variants that have no result
         read = read[read["BETA"].notna()]
     assert len(read) == expected.height
     checked = set()

@@ -68,7 +68,11 @@ def _draw(axes: Axes, rows: list[Step]) -> None:
         is_loss = row.kind == "lost"
         left = left - row.number if is_loss else row.number
         start = left if is_loss else 0
-        axes.barh(at, row.number, left=start, height=0.62, color=ACCENT if is_loss else DARK)
+        colour = ACCENT if is_loss else DARK
+        # The edge shows also what is too little for a bar.
+        axes.barh(
+            at, row.number, left=start, height=0.62, color=colour, edgecolor=colour, linewidth=1.0
+        )
         sign = "\N{MINUS SIGN}" if is_loss else ""
         axes.text(
             1.02,
@@ -82,7 +86,7 @@ def _draw(axes: Axes, rows: list[Step]) -> None:
         range(len(rows)), [shortened(row.label, _LONGEST) for row in rows], parse_math=False
     )
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlim(0, largest)
+    axes.set_xlim(0, 1.004 * largest)
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
     axes.spines["bottom"].set_visible(False)
