@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from nextlmm.run.pipeline import GwasRun, gwas
     from nextlmm.run.predict import predict
     from nextlmm.run.problem import Problem, Relating, make_problem
+    from nextlmm.run.rebuild import read_run
     from nextlmm.run.simulate import SimulatedCohort, simulate
     from nextlmm.run.simulate_options import SimulateOptions
 
@@ -119,6 +120,7 @@ _HOME = {
     "pca": "run.pca",
     "predict": "run.predict",
     "qq": "report.figures",
+    "read_run": "run.rebuild",
     "read_sample_list": "cohort.table",
     "read_sample_table": "cohort.table",
     "select_variants": "genotype.filters",
@@ -176,6 +178,7 @@ __all__ = [
     "plots",
     "predict",
     "qq",
+    "read_run",
     "read_sample_list",
     "read_sample_table",
     "select_variants",

@@ -57,3 +57,19 @@ def test_gwas__an_unknown_format_of_plots(
 ) -> None:
     assert main([*command, "--plot-format", "pmg"]) == 2
     assert "must be one of png, pdf, svg; did you mean png" in capsys.readouterr().err
+
+
+def test_report__draws_every_plot(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--no-plots"]) == 0
+    page = (tmp_path / "result.html").read_bytes()
+    capsys.readouterr()
+    assert main(["report", str(tmp_path / "result.json"), "--figures", "png", "svg"]) == 0
+    shown = capsys.readouterr().out.split()
+    folder = tmp_path / "result.figures"
+    assert sorted(shown) == sorted(map(str, folder.iterdir()))
+    assert str(folder / "y.region1.svg") in shown
+    assert (tmp_path / "result.html").read_bytes() == page
+    assert main(["report", str(tmp_path / "result.json"), "--figures", "gif"]) == 2
+    assert "figures" in capsys.readouterr().err

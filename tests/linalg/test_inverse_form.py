@@ -35,7 +35,10 @@ def test_inverse_form__is_that_of_the_factor(rng, which):
     factor = list(factors(rng))[which]
     x = rng.normal(size=(factor.n, 6))
     expected = np.einsum("ij,ij->j", x, factor.solve(x))
-    np.testing.assert_allclose(inverse_form(factor).of(x), expected, rtol=1e-11)
+    form = inverse_form(factor)
+    np.testing.assert_allclose(form.of(x), expected, rtol=1e-11)
+    diagonal = np.diag(factor.solve(np.eye(factor.n)))
+    np.testing.assert_allclose(form.diagonal(factor.n), diagonal, rtol=1e-11)
 
 
 def test_inverse_form__of_a_packed_factor_in_single_precision(rng):

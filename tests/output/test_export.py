@@ -22,11 +22,12 @@ LOG_P = [0.0, 0.3, 7.30103, 400.5, np.nan]
 HEADERS = {
     "regenie": "CHROM GENPOS ID ALLELE0 ALLELE1 A1FREQ N TEST BETA SE CHISQ LOG10P EXTRA",
     "plink2": "#CHROM POS ID REF ALT A1 OMITTED A1_FREQ TEST OBS_CT BETA SE T_STAT P ERRCODE",
-    "gemma": "chr rs ps n_miss allele1 allele0 af beta se p_wald",
+    "gemma": "chr rs ps n_miss allele1 allele0 af beta se logl_H1 l_remle p_wald",
     "fastgwa": "CHR SNP POS A1 A2 N AF1 BETA SE P",
-    "saige": "CHR POS MarkerID Allele1 Allele2 AC_Allele2 AF_Allele2 BETA SE Tstat var p.value N",
+    "saige": "CHR POS MarkerID Allele1 Allele2 AC_Allele2 AF_Allele2 MissingRate BETA SE Tstat var "
+    "p.value N",
     "cojo": "SNP A1 A2 freq b se p N",
-    "ldsc": "SNP N Z A1 A2",
+    "ldsc": "SNP A1 A2 Z N",
     "pheweb": "chrom pos ref alt pval beta sebeta af",
     "gwas-ssf": "chromosome base_pair_location effect_allele other_allele beta standard_error "
     "effect_allele_frequency neg_log_10_p_value variant_id rsid n",
@@ -75,7 +76,7 @@ def test_formats__are_those_of_the_option():
 
 @pytest.mark.parametrize("name", HEADERS)
 def test_table__has_the_columns_of_the_program(results, name):
-    table = EXPORTS[name].table(results)
+    table = EXPORTS[name].table(results, samples=101)
     assert table.columns == HEADERS[name].split()
     assert table.height == (5 if name in ("regenie", "plink2") else 4)
     effect = results["effect_allele"].to_list()[: table.height]
@@ -83,24 +84,39 @@ def test_table__has_the_columns_of_the_program(results, name):
 
 
 def test_table__numbers(results):
-    regenie = EXPORTS["regenie"].table(results)
+    regenie = EXPORTS["regenie"].table(results, samples=101)
     assert regenie["EXTRA"].to_list() == [None] * 4 + ["TEST_FAIL"]
     assert regenie["LOG10P"].to_list()[3] == 400.5
-    plink = EXPORTS["plink2"].table(results)
+    plink = EXPORTS["plink2"].table(results, samples=101)
     assert plink["ERRCODE"].to_list() == ["."] * 4 + ["CONST_ALLELE"]
     np.testing.assert_allclose(plink["T_STAT"][:4], [5.0, -1.25, 1 / 0.3, 50.0])
     assert plink["P"].to_list() == ["1", "0.501187", "5e-08", "3.16228e-401", None]
-    saige = EXPORTS["saige"].table(results)
+    saige = EXPORTS["saige"].table(results, samples=101)
     np.testing.assert_allclose(saige["Tstat"], saige["BETA"] * saige["var"])
-    assert EXPORTS["gemma"].table(results)["n_miss"].to_list() == [0, 1, 2, 0]
-    ldsc = EXPORTS["ldsc"].table(results)
+    assert EXPORTS["gemma"].table(results, samples=101)["n_miss"].to_list() == [1, 2, 3, 1]
+    ldsc = EXPORTS["ldsc"].table(results, samples=101)
     np.testing.assert_allclose(ldsc["Z"], plink["T_STAT"][:4])
-    assert EXPORTS["parquet"].table(results).equals(results)
+    assert EXPORTS["parquet"].table(results, samples=101).equals(results)
+
+
+def test_table__names_the_test_that_was_done(results):
+    for test, names in (("score", ["l_mle", "p_score"]), ("lrt", ["l_mle", "p_lrt"])):
+        table = EXPORTS["gemma"].table(results, samples=101, test=test)
+        assert table.columns[-2:] == names
+    np.testing.assert_allclose(table["l_mle"], 0.4 / 0.6)
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_table__of_nothing_that_was_tested(results, name):
+    """As of a chromosome on which nothing varies."""
+    table = EXPORTS[name].table(results.tail(1), samples=101)
+    assert table.columns == HEADERS[name].split()
+    assert table.height == (1 if name in ("regenie", "plink2") else 0)
 
 
 def test_text__missing_values_are_na(results):
     content = io.BytesIO()
-    write_plain_table(EXPORTS["regenie"].table(results), content, missing="NA")
+    write_plain_table(EXPORTS["regenie"].table(results, samples=101), content, missing="NA")
     last = content.getvalue().decode().splitlines()[-1].split("\t")
     assert last[8:] == ["NA", "NA", "NA", "NA", "TEST_FAIL"]
 
@@ -128,7 +144,7 @@ def test_gwas__writes_them_with_the_rest(tmp_path):
     listed = run.document["traits"]["y"]["files"]
     assert set(listed) == {"table", "index", "regenie", "cojo", "parquet"}
     lines = gzip.decompress((tmp_path / "result.y.regenie.gz").read_bytes()).decode().splitlines()
-    assert lines[0].split("\t") == HEADERS["regenie"].split()
+    assert lines[0] == HEADERS["regenie"]  # separated by spaces
     assert len(lines) == 241
     assert (tmp_path / "result.y.ma").read_text().startswith("SNP\tA1\tA2\tfreq\tb\tse\tp\tN\n")
     assert pl.read_parquet(tmp_path / "result.y.parquet").equals(run.tables["y"])

@@ -20,13 +20,13 @@ ABOUT = {
     "started": "2026-01-31T10:00:00+00:00",
     "options": {"maf": 0.01},
 }
-FACTS = {"n": 500, "covariates": ["intercept", "age: in years", "sex"]}
+FACTS = {"n": 500, "test": "wald", "covariates": ["intercept", "age: in years", "sex"]}
 
 
 @pytest.fixture
 def results():
     names = ["1", "1", "chr2", "X", "scaffold_7", "22", "22"]
-    effect, other = [*"ACGTA", "<DEL>", "C"], ["G", "TA", "A", "C", "C", "A", "G"]
+    effect, other = [*"ACgTA", "<DEL>", "C"], ["G", "TA", "A", "C", "C", "A", "G"]
     good = np.array([True] * 6 + [False])
     return result_table(
         {
@@ -103,7 +103,7 @@ def test_vcf__is_read_by_another_library(results, tmp_path):
     assert [(row.chrom, row.pos, row.ref, *row.alts) for row in rows] == [
         ("1", 100, "G", "A"),
         ("1", 20_000_000, "TA", "C"),
-        ("chr2", 5, "A", "G"),
+        ("chr2", 5, "A", "g"),
         ("X", 7, "C", "T"),
         ("scaffold_7", 9, "C", "A"),
     ]
@@ -115,6 +115,7 @@ def test_vcf__is_read_by_another_library(results, tmp_path):
         ("SE", "standard_error"),
         ("LP", "neg_log_10_p_value"),
         ("AF", "effect_allele_frequency"),
+        ("SS", "n"),
         ("NS", "n"),
     ):
         values = [cell[name][0] for cell in cells]
@@ -125,7 +126,7 @@ def test_vcf__is_read_by_another_library(results, tmp_path):
 def test_vcf__says_how_many_variants_it_leaves_out(results, tmp_path):
     text = gzip.decompress(publish(results, tmp_path, "gwas-vcf")["gwas-vcf"].read_bytes()).decode()
     assert "##nextlmm_variants_left_out=1\n" in text
-    assert "##SAMPLE=<ID=my_trait,TotalVariants=6,StudyType=Continuous>" in text
+    assert "##SAMPLE=<ID=my_trait,TotalVariants=6,TotalControls=500,StudyType=Continuous>" in text
 
 
 def test_exports__the_same_bytes_on_any_number_of_threads(results, tmp_path):

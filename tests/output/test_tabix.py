@@ -4,11 +4,9 @@ import numpy as np
 import polars as pl
 import pysam
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nextlmm.output import bgzf
-from nextlmm.output.tabix import LARGEST_POSITION, is_indexable, tabix_index
+from nextlmm.output.tabix import LARGEST_POSITION, is_within_reach, tabix_index
 from nextlmm.output.table import write_table
 
 
@@ -79,23 +77,16 @@ def test_index__of_many_blocks(tmp_path, rng):
     assert_regions_are_found(table, file, [*regions, ("2", 100, 120)])
 
 
-@given(st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 9)), max_size=8))
-def test_is_indexable__as_defined(rows):
-    names = np.array([name for name, _ in rows], dtype=object)
-    positions = np.array([p for _, p in rows], dtype=np.int64)
-    pieces = [name for i, name in enumerate(names) if i == 0 or names[i - 1] != name]
-    rising = all(
-        names[i] != names[i + 1] or positions[i] <= positions[i + 1] for i in range(len(rows) - 1)
-    )
-    expected = bool(rows) and len(set(pieces)) == len(pieces) and rising
-    assert is_indexable(names, positions) == expected
+@pytest.mark.parametrize("positions", [{}, {"1": [5]}])
+def test_index__of_a_table_with_nearly_nothing(tmp_path, positions):
+    file = write(tmp_path, frame(positions))
+    assert list(file.contigs) == list(positions)
 
 
-def test_is_indexable__within_the_reach_of_the_format():
-    one = np.array(["1"], dtype=object)
-    assert is_indexable(one, np.array([LARGEST_POSITION]))
-    assert not is_indexable(one, np.array([LARGEST_POSITION + 1]))
-    assert not is_indexable(one, np.array([-1]))
+def test_is_within_reach__of_the_format():
+    assert is_within_reach(np.array([0, LARGEST_POSITION]))
+    assert not is_within_reach(np.array([5, LARGEST_POSITION + 1]))
+    assert not is_within_reach(np.array([], dtype=np.int64))
 
 
 def test_blocks__end_with_the_empty_one():

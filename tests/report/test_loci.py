@@ -1,9 +1,13 @@
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nextlmm.output.schema import result_table
-from nextlmm.report.loci import chromosome_order, count_tested, find_loci, top_hits
+from nextlmm.report.loci import chromosome_order, count_tested, find_loci, genome_order, top_hits
 
 
 def table(*rows: tuple[str, int, float | None]) -> pl.DataFrame:
@@ -92,3 +96,24 @@ def test_top_hits__no_variant_could_be_tested() -> None:
 def test_top_hits__count() -> None:
     rows = [("1", 10_000_000 * i, 9.0 + i) for i in range(30)]
     assert len(top_hits(table(*rows), count=4)) == 4
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["1", "chr1", "2", "10", "X", "s7"]), st.integers(0, 5)),
+        max_size=12,
+    )
+)
+def test_genome_order__every_chromosome_in_one_piece_with_rising_positions(
+    rows: list[tuple[str, int]],
+) -> None:
+    names = np.array([name for name, _ in rows], dtype=object)
+    positions = np.array([at for _, at in rows], dtype=np.int64)
+    order = genome_order(names, positions)
+    assert sorted(order) == list(range(len(rows)))
+    found = [rows[at] for at in order]
+    chromosomes = list(dict.fromkeys(name for name, _ in found))
+    assert chromosomes == chromosome_order(names)
+    assert found == [row for name in chromosomes for row in sorted(found) if row[0] == name]
+    # equal ones as they were
+    assert all(a < b for a, b in pairwise(order) if rows[a] == rows[b])

@@ -96,10 +96,8 @@ def test_predict__a_weight_is_h2_x_p_y_over_the_trace(many, paths):
     np.testing.assert_allclose(made.tables["y"]["weights"]["weight"], expected, **ROUNDING)
 
 
-def test_predict__leave_one_out_is_leaving_out_one(many, paths):
-    """Every sample by generalised least squares of the others, at the same h2 and K."""
-    made = run(paths)
-    h2 = made.table["h2"][0]
+def left_out_one_by_one(many, h2):
+    """Correlation and mean squared errors of every sample by the others, at the same h2 and K."""
     stay, k, c, sigma, _ = textbook(many, h2)
     y, own = many.y[stay], k[np.ix_(stay, stay)]
     genetic, adjusted = np.empty(len(y)), np.empty(len(y))
@@ -110,17 +108,81 @@ def test_predict__leave_one_out_is_leaving_out_one(many, paths):
         beta = np.linalg.solve(information, c[rest].T @ inverse @ y[rest])
         genetic[i] = h2 * own[i, rest] @ inverse @ (y[rest] - c[rest] @ beta)
         adjusted[i] = y[i] - c[i] @ beta
-    found = made.document["traits"]["y"]["prediction"]["leave_one_out"]
     r = np.corrcoef(genetic, adjusted)[0, 1]
-    assert found["samples"] == found["of"] == len(y)
+    return r, np.mean((adjusted - genetic) ** 2), np.mean(adjusted**2)
+
+
+def test_predict__leave_one_out_is_leaving_out_one(many, paths):
+    """Every sample by generalised least squares of the others."""
+    made = run(paths)
+    r, mse, alone = left_out_one_by_one(many, made.table["h2"][0])
+    n = N - len(GONE)
+    found = made.document["traits"]["y"]["prediction"]["leave_one_out"]
+    assert found["samples"] == found["of"] == found["solved"] == n
     assert found["correlation"] == pytest.approx(r, rel=1e-8)
-    assert found["correlation_se"] == pytest.approx((1 - r**2) / np.sqrt(len(y) - 1), rel=1e-8)
-    mse = np.mean((adjusted - genetic) ** 2)
+    assert found["correlation_se"] == pytest.approx((1 - r**2) / np.sqrt(n - 1), rel=1e-8)
     assert found["mean_squared_error"] == pytest.approx(mse, rel=1e-8)
-    alone = np.mean(adjusted**2)
     assert found["mean_squared_error_covariates"] == pytest.approx(alone, rel=1e-8)
     assert r > 0.2  # there are relatives, and a trait with genetics
     assert mse < alone
+
+
+BY_PRODUCTS = ("hodlr", "components", "plain")
+
+
+@pytest.mark.parametrize("route", BY_PRODUCTS)
+def test_predict__by_products_within_the_error_that_it_states(many, paths, route):
+    made = run(paths, route=route)
+    h2, sigma_g2 = made.table["h2"][0], made.table["sigma_g2"][0]
+    stay, k, _, _, p = textbook(many, h2)
+    expected = h2 * k[:, stay] @ p @ many.y[stay]
+    facts = made.document["traits"]["y"]["prediction"]
+    assert 0.0 < facts["error"] <= 1e-8
+    allowed = facts["error"] * np.sqrt(sigma_g2 * k.diagonal()) + 1e-12
+    assert (np.abs(made.tables["y"]["blup"]["g_hat"].to_numpy() - expected) <= allowed).all()
+    r, mse, _ = left_out_one_by_one(many, h2)
+    found = facts["leave_one_out"]
+    assert (found["solved"], found["samples"]) == (64, len(stay))
+    assert 0.0 < found["correlation_error"] < 0.05
+    assert abs(found["correlation"] - r) < 4.0 * found["correlation_error"]
+    assert abs(found["mean_squared_error"] - mse) < 4.0 * found["mean_squared_error_error"]
+    assert made.table["correlation_error"][0] == found["correlation_error"]
+
+
+def test_predict__little_memory_leads_to_products(paths, capsys):
+    made = run(paths, memory=0.05)
+    facts = made.document["traits"]["y"]
+    assert facts["certificate"]["plan"]["route"] != "dense"
+    assert facts["prediction"]["leave_one_out"]["solved"] == 64
+
+
+def test_predict__by_products_also_with_dense_algebra_in_single_precision(many, paths, monkeypatch):
+    """As beyond 3,000 samples: the factor is nearly exact, and so is the accuracy."""
+    monkeypatch.setattr("nextlmm.run.exact.plan.LARGEST_DOUBLE", 100)
+    made = run(paths, route="dense")
+    r, mse, _ = left_out_one_by_one(many, made.table["h2"][0])
+    found = made.document["traits"]["y"]["prediction"]["leave_one_out"]
+    assert found["correlation"] == pytest.approx(r, abs=1e-4)  # P_ii is solved for to 1e-4
+    assert found["mean_squared_error"] == pytest.approx(mse, rel=1e-4)
+    assert found["correlation_error"] < 1e-4
+
+
+@pytest.mark.parametrize("route", ["dense", "plain"])
+def test_predict__by_any_route_samples_without_themselves_need_their_covariates(
+    many, paths, tmp_path, route
+):
+    """Of covariates that nearly explain one sample, the leverage is nearly 1."""
+    path = tmp_path / "covariates.txt"
+    lines = [f"{name} {1000.0 if i == 7 else many.covariate[i]}" for i, name in enumerate(many.ids)]
+    path.write_text("IID c\n" + "\n".join(lines) + "\n")
+    made = run(paths, covar=str(path), route=route)
+    cohort = replace(many, covariate=np.where(np.arange(N) == 7, 1000.0, many.covariate))
+    r, mse, _ = left_out_one_by_one(cohort, made.table["h2"][0])
+    found = made.document["traits"]["y"]["prediction"]["leave_one_out"]
+    assert abs(found["correlation"] - r) < max(1e-8, 4.0 * found["correlation_error"])
+    assert abs(found["mean_squared_error"] - mse) < max(
+        1e-8 * mse, 4.0 * found["mean_squared_error_error"]
+    )
 
 
 def test_predict__accuracy_of_noise_is_none(many, paths, tmp_path):
@@ -254,7 +316,6 @@ def test_predict__plink2_scores_the_samples_with_the_weights(tmp_path):
         ({"pedigree": "p"}, "Option pedigree has no use here"),
         ({"mode": "hodlr"}, "predicts with the exact matrix"),
         ({"report": True}, "Option report has no use here"),
-        ({"memory": 1e-4}, "Predictions need the relationships of 157 samples as a square array"),
     ],
     ids=str,
 )
@@ -277,3 +338,15 @@ def test_nextlmm_predict__says_how_well(paths, capsys):
 def test_nextlmm__has_it_for_python(paths):
     run = nextlmm.predict(nextlmm.PredictOptions(**paths))
     assert set(run.tables["y"]) == {"weights", "blup"}
+
+
+@pytest.mark.parametrize("route", ["dense", "plain"])
+def test_predict__a_notebook_shows_what_the_summary_says(paths, route):
+    made = run(paths, route=route)
+    html = made._repr_html_()
+    null = made.document["traits"]["y"]
+    assert f"{null['h2']:.4f} (standard error {null['h2_se']:.3f})" in html
+    assert "Effects of 298 variants" in html
+    assert ("solved for 64 of the 157 samples" in html) == (route == "plain")
+    pytest.importorskip("pandas")
+    assert made.to_pandas()["h2"][0] == made.table["h2"][0]

@@ -17,7 +17,7 @@ from nextlmm.cli.commands.h2 import h2
 from nextlmm.cli.commands.merge import merge
 from nextlmm.cli.commands.pca import pca
 from nextlmm.cli.commands.predict import predict
-from nextlmm.cli.commands.report import report
+from nextlmm.cli.commands.report import REPORT_EXAMPLES, report
 from nextlmm.cli.commands.shared import DEBUG_FLAG, PROGRAM_BEGIN
 from nextlmm.cli.commands.simulate import simulate
 from nextlmm.cli.sentences import failure_sentence, unknown_option, usage_sentence
@@ -132,7 +132,7 @@ def build_app() -> App:
         clump,
         help_epilogue="Example: nextlmm clump results/height.json --r2 0.2 --out results/r02",
     )
-    app.command(report, help_epilogue="Example: nextlmm report results/height.json")
+    app.command(report, help_epilogue=REPORT_EXAMPLES)
     app.command(explain, help_epilogue="Example: nextlmm explain E320")
     app.command(
         simulate,

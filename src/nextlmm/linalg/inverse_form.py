@@ -54,6 +54,14 @@ class InverseForm:
             total += part.weights @ product**2
         return np.asarray(total)
 
+    def diagonal(self, n: int) -> FloatArray:
+        """The form of every column of the identity of n rows, (n,): one look at all vectors."""
+        total = np.full(n, self.identity)
+        for part in self.squares:
+            squares = np.einsum("ij,ij,j->i", part.vectors, part.vectors, part.weights)
+            total[part.start : part.start + len(part.vectors)] += squares
+        return total
+
     def less(self, vectors: FloatArray) -> "InverseForm":
         """The form without the squares of v'x for the columns v of ``vectors`` (n, k)."""
         taken = Squares(0, vectors, np.full(vectors.shape[1], -1.0))

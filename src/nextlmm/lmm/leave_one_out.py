@@ -2,13 +2,15 @@
 
 Leaving a sample out is giving it an effect of its own, which is d_i = (Py)_i / P_ii: the trait less
 what the others predict of it, at the same h2.  The covariate effects without the sample follow, and
-what is left of the prediction is genetic.  With Sigma = W W', covariates C = Q T, W^-1 Q = B R and
-r the whitened residual of ``likelihood``::
+what is left of the prediction is genetic::
 
-    P_ii        = |W^-1 e_i|^2 - |B' W^-1 e_i|^2
-    h_ii        = q_i' R^-1 B' W^-1 e_i                  the part of a sample in its own fixed part
-    a_i         = (W r)_i + h_ii d_i                     the trait less covariates, fitted without i
-    g_i         = a_i - d_i                              the genetic value predicted by the others
+    a_i = (Sigma P y)_i + h_ii d_i      the trait less covariates, fitted without i
+    g_i = a_i - d_i                     the genetic value predicted by the others
+
+h_ii = 1 - (Sigma P)_ii is the part of a sample in its own fixed part.  With Sigma = W W',
+covariates C = Q T, W^-1 Q = B R and r the whitened residual of ``likelihood``::
+
+    P_ii = |W^-1 e_i|^2 - |B' W^-1 e_i|^2,   h_ii = q_i' R^-1 B' W^-1 e_i,   Sigma P y = W r
 
 Source: the deletion formulas of Cook 1977 for least squares, on whitened data.
 """
@@ -22,10 +24,10 @@ from nextlmm.linalg.covariance import CovarianceFactor, FloatArray
 from nextlmm.lmm.design import Design
 from nextlmm.lmm.likelihood import WhitenedTrait
 
+OWN_COVARIATE = 1e-9
+"""Share of a sample that covariates leave where they do not explain it."""
+
 _BLOCK = 512
-_OWN_COVARIATE = (
-    1e-9  # share of (Sigma^-1)_ii that covariates leave of a sample they do not explain
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,23 @@ class LeaveOneOut:
         return np.isfinite(self.residual)
 
 
+def deleted(
+    py: FloatArray, conditional: FloatArray, leverage: FloatArray, diagonal: FloatArray
+) -> LeaveOneOut:
+    """Predict each sample from all others.
+
+    Parameters
+    ----------
+    py : (k,) Py of the samples.
+    conditional : (k,) Sigma P y, the trait less covariates, fitted with the sample.
+    leverage : (k,) h_ii.
+    diagonal : (k,) P_ii, NaN for samples that cannot be predicted.
+    """
+    residual = py / diagonal
+    adjusted = conditional + leverage * residual
+    return LeaveOneOut(residual, adjusted, adjusted - residual)
+
+
 def leave_one_out(factor: CovarianceFactor, trait: WhitenedTrait, design: Design) -> LeaveOneOut:
     """Predict each sample from all others at the h2 of ``factor``.
 
@@ -69,7 +88,7 @@ def leave_one_out(factor: CovarianceFactor, trait: WhitenedTrait, design: Design
     triangle = trait.basis.T @ factor.whiten(design.basis)
     on_design = linalg.solve_triangular(triangle, design.basis.T, trans="T", check_finite=False)
     n = design.n
-    whole, in_design, own = np.empty(n), np.empty(n), np.empty(n)
+    whole, in_design, leverage = np.empty(n), np.empty(n), np.empty(n)
     for start in range(0, n, _BLOCK):
         at = slice(start, min(start + _BLOCK, n))
         units = np.zeros((n, at.stop - start))
@@ -78,9 +97,12 @@ def leave_one_out(factor: CovarianceFactor, trait: WhitenedTrait, design: Design
         inside = trait.basis.T @ white
         whole[at] = np.einsum("ij,ij->j", white, white)
         in_design[at] = np.einsum("ij,ij->j", inside, inside)
-        own[at] = np.einsum("ij,ij->j", on_design[:, at], inside)
+        leverage[at] = np.einsum("ij,ij->j", on_design[:, at], inside)
     diagonal = whole - in_design
-    diagonal[diagonal <= _OWN_COVARIATE * whole] = np.nan
-    residual = factor.whiten_transposed(trait.residual) / diagonal
-    adjusted = factor.unwhiten(trait.residual) + own * residual
-    return LeaveOneOut(residual, adjusted, adjusted - residual)
+    diagonal[diagonal <= OWN_COVARIATE * whole] = np.nan
+    return deleted(
+        factor.whiten_transposed(trait.residual),
+        factor.unwhiten(trait.residual),
+        leverage,
+        diagonal,
+    )

@@ -5,7 +5,7 @@ that one below the range of a double is 3.2e-512 and never 0.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -33,6 +33,8 @@ class Export:
     has_untested : whether variants without a result have a row.
     rows : which other variants have one, all if None.
     missing : text of a missing value.
+    separator : between the columns.
+    of_test : names of columns that are others for other tests than Wald's.
     """
 
     suffix: str
@@ -41,9 +43,18 @@ class Export:
     has_untested: bool = False
     rows: pl.Expr | None = None
     missing: str = MISSING
+    separator: str = "\t"
+    of_test: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def table(self, results: pl.DataFrame) -> pl.DataFrame:
-        """The result table in the columns of this format."""
+    def table(self, results: pl.DataFrame, *, samples: int, test: str = "wald") -> pl.DataFrame:
+        """The result table in the columns of this format.
+
+        Parameters
+        ----------
+        results : the table.
+        samples : how many were analysed.
+        test : which test it has.
+        """
         if not self.has_untested:
             results = results.filter(pl.col("status") == "ok")
         if self.rows is not None:
@@ -51,8 +62,10 @@ class Export:
         if not self.columns:
             return results
         log_p = results["neg_log_10_p_value"].to_numpy()
-        results = results.with_columns(pl.Series("p", p_values(log_p), dtype=pl.String))
-        return results.select(**self.columns)
+        results = results.with_columns(
+            pl.Series("p", p_values(log_p), dtype=pl.String), samples=pl.lit(samples)
+        )
+        return results.select(**self.columns).rename(dict(self.of_test.get(test, {})))
 
 
 def p_values(neg_log_10: NDArray[np.floating[Any]]) -> list[str | None]:
@@ -75,7 +88,9 @@ _ID = pl.col("variant_id")
 _EFFECT, _OTHER = pl.col("effect_allele"), pl.col("other_allele")
 _FREQUENCY, _N = pl.col("effect_allele_frequency"), pl.col("n")
 _BETA, _ERROR, _P = pl.col("beta"), pl.col("standard_error"), pl.col("p")
-_STATISTIC, _LOG_P, _STATUS = pl.col("statistic"), pl.col("neg_log_10_p_value"), pl.col("status")
+_STATISTIC, _LOG_P = pl.col("statistic"), pl.col("neg_log_10_p_value")
+_STATUS, _H2 = pl.col("status"), pl.col("h2")
+_SAMPLES = pl.col("samples")
 _T = _BETA / _ERROR
 _OK = _STATUS == "ok"
 
@@ -106,6 +121,7 @@ EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
                 "EXTRA": pl.when(_OK).then(None).otherwise(pl.lit("TEST_FAIL")),
             },
             has_untested=True,
+            separator=" ",
         ),
         "plink2": Export(
             "glm.linear.gz",
@@ -128,6 +144,8 @@ EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
                 .then(pl.lit("."))
                 .when(_STATUS == "collinear")
                 .then(pl.lit("VIF_TOO_HIGH"))
+                .when(_STATUS == "all_missing")
+                .then(pl.lit("SAMPLE_CT<=PREDICTOR_CT"))
                 .otherwise(pl.lit("CONST_ALLELE")),
             },
             has_untested=True,
@@ -138,13 +156,19 @@ EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
                 "chr": _CHROMOSOME,
                 "rs": _ID,
                 "ps": _POSITION,
-                "n_miss": pl.col("n").max() - _N,
+                "n_miss": _SAMPLES - _N,
                 "allele1": _EFFECT,
                 "allele0": _OTHER,
                 "af": _FREQUENCY,
                 "beta": _BETA,
                 "se": _ERROR,
+                "logl_H1": pl.lit(None, pl.Float64),
+                "l_remle": _H2 / (1.0 - _H2),
                 "p_wald": _P,
+            },
+            of_test={
+                "score": {"l_remle": "l_mle", "p_wald": "p_score"},
+                "lrt": {"l_remle": "l_mle", "p_wald": "p_lrt"},
             },
         ),
         "fastgwa": Export(
@@ -172,6 +196,7 @@ EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
                 "Allele2": _EFFECT,
                 "AC_Allele2": 2.0 * _N * _FREQUENCY,
                 "AF_Allele2": _FREQUENCY,
+                "MissingRate": 1.0 - _N / _SAMPLES,
                 "BETA": _BETA,
                 "SE": _ERROR,
                 "Tstat": _BETA / _ERROR.pow(2),
@@ -196,7 +221,7 @@ EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
         ),
         "ldsc": Export(
             "sumstats.gz",
-            {"SNP": _ID, "N": _N, "Z": _T, "A1": _EFFECT, "A2": _OTHER},
+            {"SNP": _ID, "A1": _EFFECT, "A2": _OTHER, "Z": _T, "N": _N},
         ),
         "pheweb": Export(
             "pheweb.tsv.gz",
@@ -216,13 +241,15 @@ EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
             {
                 "chromosome": _NUMBER,
                 "base_pair_location": _POSITION,
-                "effect_allele": _EFFECT,
-                "other_allele": _OTHER,
+                "effect_allele": _EFFECT.str.to_uppercase(),
+                "other_allele": _OTHER.str.to_uppercase(),
                 "beta": _BETA,
                 "standard_error": _ERROR,
                 "effect_allele_frequency": _FREQUENCY,
                 "neg_log_10_p_value": _LOG_P,
-                "variant_id": pl.concat_str([_NUMBER, _POSITION, _OTHER, _EFFECT], separator="_"),
+                "variant_id": pl.concat_str(
+                    [_NUMBER, _POSITION, _OTHER, _EFFECT], separator="_"
+                ).str.to_uppercase(),
                 "rsid": pl.when(_ID.str.contains("^rs[0-9]+$")).then(_ID).otherwise(None),
                 "n": _N,
             },
@@ -240,13 +267,14 @@ EXPORTS: Mapping[OutFormat, Export] = MappingProxyType(
                 "QUAL": pl.lit("."),
                 "FILTER": pl.lit("PASS"),
                 "INFO": pl.lit("."),
-                "FORMAT": pl.lit("ES:SE:LP:AF:NS"),
+                "FORMAT": pl.lit("ES:SE:LP:AF:SS:NS"),
                 "trait": pl.concat_str(
                     [
                         *(
                             column.round_sig_figs(SIGNIFICANT_DIGITS).cast(pl.String)
                             for column in (_BETA, _ERROR, _LOG_P, _FREQUENCY)
                         ),
+                        _N.cast(pl.String),
                         _N.cast(pl.String),
                     ],
                     separator=":",

@@ -54,7 +54,7 @@ def publish_exports(publication: Publication, source: Exported, paths: Mapping[s
     for name, export in EXPORTS.items():
         if name not in paths:
             continue
-        table = export.table(source.results)
+        table = export.table(source.results, samples=source.facts["n"], test=source.facts["test"])
         if name == "gwas-ssf":
             _publish_ssf(publication, source, export, table, paths)
         elif name == "gwas-vcf":
@@ -67,7 +67,9 @@ def _write(export: Export, table: pl.DataFrame, threads: int, handle: BinaryIO) 
     if export.suffix == "parquet":
         table.write_parquet(handle, compression="zstd")
     elif export.is_compressed:
-        write_table(table, handle, missing=export.missing, threads=threads)
+        write_table(
+            table, handle, missing=export.missing, separator=export.separator, threads=threads
+        )
     else:
         write_plain_table(table, handle, missing=export.missing)
 
@@ -98,7 +100,6 @@ def _publish_ssf(
         version=source.version,
         smallest_frequency=source.about["options"]["maf"],
         left_out=source.left_out(table),
-        is_sorted="index" in paths,
     )
     publication.write(paths["gwas-ssf_metadata"], lambda handle: handle.write(text.encode()))
 
@@ -121,6 +122,7 @@ def _publish_vcf(
             table,
             handle,
             trait=source.trait,
+            samples=source.facts["n"],
             version=source.version,
             left_out=source.left_out(table),
             threads=source.threads,

@@ -18,7 +18,6 @@ def ssf_metadata(
     version: str,
     smallest_frequency: float,
     left_out: int,
-    is_sorted: bool,
 ) -> str:
     """The text of the metadata file of a table.
 
@@ -31,7 +30,6 @@ def ssf_metadata(
     version : of this program.
     smallest_frequency : minor allele frequency below which variants were left out, 0 for none.
     left_out : tested variants that have no row.
-    is_sorted : whether rows are in genome order.
 
     What only the user knows (assembly, ancestry, genotyping) is marked as not reported.
     """
@@ -49,7 +47,7 @@ def ssf_metadata(
         "analysis_software": f"nextlmm {version}",
         "adjusted_covariates": covariates,
         "is_harmonised": False,
-        "is_sorted": is_sorted,
+        "is_sorted": True,
     }
     if smallest_frequency > 0.0:
         entries["minor_allele_freq_lower_limit"] = smallest_frequency

@@ -1,7 +1,8 @@
 """A table of results as GWAS-VCF, which OpenGWAS and its tools read.
 
-Source: Lyon et al. 2021 and the specification of the format, version 1.0.  The other allele stands
-as REF, whether or not a reference sequence has it; effects are of ALT.
+Source: Lyon et al. 2021 and the specification of the format, versions 1.0, whose readers take the
+sample size from SS or from the header, and 1.1, whose readers take it from NS.  The other allele
+stands as REF, whether or not a reference sequence has it; effects are of ALT.
 """
 
 from collections.abc import Iterator
@@ -17,13 +18,21 @@ _FIELDS = (
     ("SE", "Float", "Standard error of effect size estimate"),
     ("LP", "Float", "-log10 p-value for effect estimate"),
     ("AF", "Float", "Alternative allele frequency in the association study"),
+    ("SS", "Integer", "Sample size used to estimate genetic effect"),
     ("NS", "Integer", "Number of samples with a genotype used to test the association"),
 )
 _NOT_IN_NAMES = str.maketrans(dict.fromkeys("\t\n\r ", "_"))
 
 
 def write_gwas_vcf(
-    table: pl.DataFrame, handle: BinaryIO, *, trait: str, version: str, left_out: int, threads: int
+    table: pl.DataFrame,
+    handle: BinaryIO,
+    *,
+    trait: str,
+    samples: int,
+    version: str,
+    left_out: int,
+    threads: int,
 ) -> Layout:
     """Write a table of the columns of a VCF file, compressed in blocks.
 
@@ -32,6 +41,7 @@ def write_gwas_vcf(
     table : its lines; the last column is that of the trait.
     handle : where to.
     trait : name of the trait.
+    samples : how many were analysed.
     version : of this program.
     left_out : tested variants that have no line, because an allele is no sequence.
     threads : for compression; no byte depends on them.
@@ -50,8 +60,11 @@ def write_gwas_vcf(
         ),
         "##META=<ID=TotalVariants,Number=1,Type=Integer,"
         'Description="Total number of variants in input">',
+        "##META=<ID=TotalControls,Number=1,Type=Integer,"
+        'Description="Total number of controls in the association study">',
         '##META=<ID=StudyType,Number=1,Type=String,Description="Type of GWAS study">',
-        f"##SAMPLE=<ID={sample},TotalVariants={table.height + left_out},StudyType=Continuous>",
+        f"##SAMPLE=<ID={sample},TotalVariants={table.height + left_out},"
+        f"TotalControls={samples},StudyType=Continuous>",
         f"##nextlmm_version={version}",
         f"##nextlmm_variants_left_out={left_out}",
         *(f"##contig=<ID={name}>" for name in dict.fromkeys(table["#CHROM"].to_list())),

@@ -103,7 +103,7 @@ def trait_files(
         )
     return {
         trait: {kind: Path(f"{out}.{stem}.{suffix}") for kind, suffix in suffixes.items()}
-        for trait, stem in _stems(traits).items()
+        for trait, stem in trait_stems(traits).items()
     }
 
 
@@ -124,7 +124,14 @@ def _plot_suffixes(formats: Sequence[PlotFormat]) -> dict[str, str]:
     }
 
 
-def _stems(traits: Sequence[str]) -> dict[str, str]:
+def trait_stems(traits: Sequence[str]) -> dict[str, str]:
+    """What stands for each trait in the names of its files.
+
+    Raises
+    ------
+    UsageError
+        If two traits would share it.
+    """
     stems: dict[str, str] = {}
     owner: dict[str, str] = {}
     for trait in traits:

@@ -45,18 +45,12 @@ class Layout:
         return self.blocks[block].astype(np.uint64) << np.uint64(16) | within.astype(np.uint64)
 
 
-def is_indexable(chromosome: NDArray[Any], position: IntArray) -> bool:
-    """Whether a table can be indexed: every chromosome in one piece, positions rising in it.
+def is_within_reach(position: IntArray) -> bool:
+    """Whether a table in genome order can be indexed: no position is beyond 536,870,912.
 
-    Positions are from 0 (unknown) to 536,870,912, beyond which the format does not reach.
+    Positions are not negative; 0 stands for one that is not known.
     """
-    if not len(position) or position.min() < 0 or position.max() > LARGEST_POSITION:
-        return False
-    borders = np.flatnonzero(chromosome[1:] != chromosome[:-1]) + 1
-    names = chromosome[np.concatenate([[0], borders])].tolist()
-    falls = np.diff(position) < 0
-    falls[borders - 1] = False
-    return len(set(names)) == len(names) and not falls.any()
+    return bool(len(position)) and int(position.max()) <= LARGEST_POSITION
 
 
 def tabix_index(
@@ -65,7 +59,7 @@ def tabix_index(
     layout: Layout,
     kind: tuple[int, ...] = TABLE,
 ) -> bytes:
-    """The index of a table that `is_indexable`, itself compressed in blocks.
+    """The index of a table in genome order that `is_within_reach`, itself compressed in blocks.
 
     Parameters
     ----------
@@ -76,8 +70,8 @@ def tabix_index(
     Cost: some numbers for each window that has a variant.
     """
     borders = np.flatnonzero(chromosome[1:] != chromosome[:-1]) + 1
-    starts = np.concatenate([[0], borders]).astype(np.int64)
-    stops = np.concatenate([borders, [len(position)]]).astype(np.int64)
+    edges = np.concatenate([[0], borders, [len(position)]]).astype(np.int64)
+    starts, stops = (edges[:-1], edges[1:]) if len(position) else (edges[:0], edges[:0])
     names = b"".join(f"{name}\0".encode() for name in chromosome[starts].tolist())
     parts = [b"TBI\1", struct.pack("<i7i", len(starts), *kind, len(names)), names]
     for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):

@@ -9,13 +9,15 @@ with the columns of a result table::
 
 All of them take ``title``, and either ``size``, the width and height of a new figure in inches, or
 ``ax``, axes to draw on. Nothing touches the global state of pyplot; a notebook shows the figures as
-they are.
+they are.  ``write_figures`` draws all that a finished run has as files.
 """
 
 from nextlmm.plots.association import manhattan, qq, qq_by_maf
+from nextlmm.plots.losses import waterfall
 from nextlmm.plots.null import distribution, h2_profile
 from nextlmm.plots.region import region
 from nextlmm.plots.samples import components, relationships
+from nextlmm.plots.write import write_figures
 
 __all__ = [
     "components",
@@ -26,4 +28,6 @@ __all__ = [
     "qq_by_maf",
     "region",
     "relationships",
+    "waterfall",
+    "write_figures",
 ]

@@ -322,6 +322,7 @@ def relationship_operator(
     traces.of(np.array([-1]))
     how = ColumnScaling(scaling.mean[used], scaling.scale[used], mean)
     listener = progress or Silent()
+    listener.start("Reading the genotypes of the relationships", len(used))
     columns: Columns
     rows = np.arange(len(samples))
     if isinstance(source, PackedSource):
@@ -331,6 +332,7 @@ def relationship_operator(
         if _SINGLE * len(samples) * len(used) <= held_bytes:
             columns = columns.held(available_threads())
     listener.advance(len(used))
+    listener.finish()
     return RelationshipOperator(tuple(groups), columns, rows, label, squares, traces)
 
 

@@ -110,5 +110,12 @@ def chromosome_order(names: NDArray[np.object_]) -> list[str]:
     return sorted(set(names.tolist()), key=chromosome_key)
 
 
+def genome_order(chromosome: NDArray[np.object_], position: NDArray[np.int64]) -> NDArray[np.intp]:
+    """The order of variants by chromosome, as a genome is drawn, and position; ties stay."""
+    rank = {name: at for at, name in enumerate(chromosome_order(chromosome))}
+    label = np.fromiter(map(rank.__getitem__, chromosome.tolist()), np.intp, len(chromosome))
+    return np.lexsort((position, label))
+
+
 def _pad_numbers(text: str) -> str:
     return re.sub(r"\d+", lambda match: match.group().zfill(12), text)

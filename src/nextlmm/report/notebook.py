@@ -6,6 +6,7 @@ from typing import Any
 from nextlmm.lmm.described import null_rows
 from nextlmm.notebook import card, grid, listing
 from nextlmm.report.hit_rows import HEADER, hit_cells, loci_lines
+from nextlmm.report.null_model import accuracy_lines, prediction_lines
 from nextlmm.report.summary import certificate_lines
 from nextlmm.report.wording import duration, sentence, shortened
 
@@ -61,21 +62,47 @@ def run_cards(document: Mapping[str, Any]) -> str:
         cards = [_overview(traits)]
     else:
         cards = [trait_card(f"Trait {name}", facts) for name, facts in traits.items()]
+    return "".join([*cards, _files(document)])
+
+
+def null_cards(document: Mapping[str, Any]) -> str:
+    """Null models as HTML: a card for each trait, or a row where there are many, and the files."""
+    traits = document["traits"]
+    if len(traits) > _MOST_CARDS:
+        cards = [_overview(traits)]
+    else:
+        cards = [_null_card(f"Trait {name}", facts) for name, facts in traits.items()]
+    return "".join([*cards, _files(document)])
+
+
+def _null_card(title: str, facts: Mapping[str, Any]) -> str:
+    parts = {"How well it is known": accuracy_lines(facts["certificate"])}
+    if "prediction" in facts:
+        parts["Predictions"] = prediction_lines(facts["prediction"])
+    return card(
+        title,
+        null_rows(facts),
+        *(listing(name, map(sentence, lines)) for name, lines in parts.items()),
+        warnings=[sentence(text) for text in facts.get("warnings") or ()],
+    )
+
+
+def _files(document: Mapping[str, Any]) -> str:
     files = [(kind, str(path)) for kind, path in document["files"].items()]
-    return "".join([*cards, card(f"Files, after {duration(document['seconds'])}", files)])
+    return card(f"Files, after {duration(document['seconds'])}", files)
 
 
 def _overview(traits: Mapping[str, Mapping[str, Any]]) -> str:
     """One row for each trait."""
-    header = ("trait", "samples", "h2", "standard error", "lambda", "loci")
+    tested = all("top_hits" in facts for facts in traits.values())
+    header = ("trait", "samples", "h2", "standard error", *(("lambda", "loci") if tested else ()))
     rows = [
         (
             shortened(name, 40),
             f"{facts['n']:,}",
             f"{facts['h2']:.4f}",
             "" if facts["h2_se"] is None else f"{facts['h2_se']:.3f}",
-            "" if facts["lambda_gc"] is None else f"{facts['lambda_gc']:.3f}",
-            str(sum(hit["genome_wide_significant"] for hit in facts["top_hits"])),
+            *(_found(facts) if tested else ()),
         )
         for name, facts in traits.items()
     ]
@@ -86,3 +113,10 @@ def _overview(traits: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     more = grid(header, rows, numbers=(1, 2, 3, 4, 5))
     return card(f"{len(traits):,} traits", (), more, warnings=warnings)
+
+
+def _found(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Inflation and the number of loci."""
+    inflation = facts["lambda_gc"]
+    loci = sum(hit["genome_wide_significant"] for hit in facts["top_hits"])
+    return "" if inflation is None else f"{inflation:.3f}", str(loci)

@@ -44,21 +44,41 @@ def prediction_lines(prediction: Mapping[str, Any]) -> list[str]:
         f"effects of {count(prediction['variants'], 'variant')}; genetic values of {samples}, "
         f"{prediction['without_trait']:,} of them without the trait"
     ]
-    found = prediction["leave_one_out"]
-    if found["correlation"] is None:
-        lines.append("leave-one-out: the genetic values do not vary, so that nothing is predicted")
-    else:
+    if prediction["error"] is not None:
         lines.append(
-            f"leave-one-out: correlation {found['correlation']:.3f} (standard error "
-            f"{found['correlation_se']:.3f}) of the genetic value with the trait, less covariates"
+            f"each within {real_up(prediction['error'])} of its standard deviation in the model, "
+            f"by {count(prediction['iterations'], 'iteration')}"
         )
-    lines.append(
-        f"mean squared error {real(found['mean_squared_error'], 4)}, by the covariates alone "
-        f"{real(found['mean_squared_error_covariates'], 4)}"
-    )
+    found = prediction["leave_one_out"]
+    lines += _accuracy_lines(found)
     if found["samples"] < found["of"]:
         lines.append(
             f"{count(found['of'] - found['samples'], 'sample')} with a covariate of its own cannot "
             "be predicted without itself, and is not in these figures"
+        )
+    return lines
+
+
+def _accuracy_lines(found: Mapping[str, Any]) -> list[str]:
+    """The accuracy of leave-one-out, and what is not known of it."""
+    is_exact = found["solved"] == found["samples"]
+    if found["correlation"] is None:
+        lines = ["leave-one-out: the genetic values do not vary, so that nothing is predicted"]
+    else:
+        more = "" if is_exact else f", and {real_up(found['correlation_error'])} by prediction"
+        lines = [
+            f"leave-one-out: correlation {found['correlation']:.3f} (standard error "
+            f"{found['correlation_se']:.3f}{more}) of the genetic value with the trait, less "
+            "covariates"
+        ]
+    more = "" if is_exact else f" (error {real_up(found['mean_squared_error_error'])})"
+    lines.append(
+        f"mean squared error {real(found['mean_squared_error'], 4)}{more}, by the covariates alone "
+        f"{real(found['mean_squared_error_covariates'], 4)}"
+    )
+    if not is_exact:
+        lines.append(
+            f"the leave-one-out formula was solved for {found['solved']:,} of the "
+            f"{count(found['samples'], 'sample')} and predicted for the others"
         )
     return lines

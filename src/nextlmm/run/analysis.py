@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from nextlmm.assoc.summary import lambda_gc
+from nextlmm.genotype.tables import IndexArray
 from nextlmm.lmm.null import NullModel
 from nextlmm.output.pandas_frame import pandas_frame
 from nextlmm.output.schema import result_table
 from nextlmm.progress import Progress, Silent
-from nextlmm.report.loci import count_tested, top_hits
+from nextlmm.report.loci import count_tested, genome_order, top_hits
 from nextlmm.report.notebook import trait_card
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.compressed.find import find_compressed, is_compressed_by_products
@@ -35,6 +36,7 @@ class Analysis:
     Attributes
     ----------
     table : one row per variant in the order of the genotypes; see ``nextlmm.output.schema``.
+    variants : (m,) positions of its rows in the genotypes.
     null : the null model over the whole genome.
     lambda_gc : genomic inflation factor of the p-values; NaN if nothing was tested.
     certificate : how far the model is from the exact one, as JSON values.
@@ -45,6 +47,7 @@ class Analysis:
     """
 
     table: pl.DataFrame
+    variants: IndexArray
     null: NullModel
     lambda_gc: float
     certificate: dict[str, Any]
@@ -89,10 +92,11 @@ def analyse(
     listener, stopwatch = progress or Silent(), watch or Stopwatch()
     findings = _find(problem, model, listener, stopwatch)
     with stopwatch.stage("result table"):
-        table = _table(problem, findings.columns)
+        variants, table = _table(problem, findings.columns)
         inflation = lambda_gc(table["neg_log_10_p_value"].fill_null(np.nan).to_numpy())
     return Analysis(
         table=table,
+        variants=variants,
         null=findings.null,
         lambda_gc=inflation,
         certificate=findings.certificate,
@@ -115,8 +119,17 @@ def _find(problem: Problem, model: Model, listener: Progress, stopwatch: Stopwat
     return with_plan(find_densely(problem, model, listener, stopwatch), plan)
 
 
-def _table(problem: Problem, parts: Sequence[ScanColumns]) -> pl.DataFrame:
-    """All results in the order of the genotypes."""
+def in_genome_order(analysis: Analysis) -> Analysis:
+    """The same with the rows of its table by chromosome and position; ties stay as they are."""
+    table = analysis.table
+    order = genome_order(table["chromosome"].to_numpy(), table["base_pair_location"].to_numpy())
+    if np.array_equal(order, np.arange(len(order))):
+        return analysis
+    return replace(analysis, table=table[order], variants=analysis.variants[order])
+
+
+def _table(problem: Problem, parts: Sequence[ScanColumns]) -> tuple[IndexArray, pl.DataFrame]:
+    """All results in the order of the genotypes, and the positions of their variants there."""
     variants = np.concatenate([part.variants for part in parts])
     order = np.argsort(variants, kind="stable")
     variants = variants[order]
@@ -140,7 +153,7 @@ def _table(problem: Problem, parts: Sequence[ScanColumns]) -> pl.DataFrame:
     if parts[0].log_p_low is not None:
         columns["neg_log_10_p_value_low"] = joined("log_p_low")
         columns["neg_log_10_p_value_high"] = joined("log_p_high")
-    return result_table(columns)
+    return variants, result_table(columns)
 
 
 def _column(columns: ScanColumns, name: str) -> np.ndarray:

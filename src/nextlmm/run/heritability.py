@@ -24,5 +24,5 @@ def estimate_h2(
         One of its kinds, with one sentence, if the run cannot be carried out; then no file is
         left under a final name.
     """
-    task = Task({}, lambda *_: None, lambda *_: Further())
+    task = Task({}, lambda *_: Further())
     return run_null(options, task, progress, begin)

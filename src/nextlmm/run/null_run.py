@@ -14,10 +14,12 @@ from nextlmm.cohort.align import Cohort
 from nextlmm.linalg.threads import available_threads
 from nextlmm.output.document import write_document
 from nextlmm.output.names import refuse_inputs, trait_files
+from nextlmm.output.pandas_frame import pandas_frame
 from nextlmm.output.provenance import describe_run, hashing
 from nextlmm.output.publication import Publication, check_writable
 from nextlmm.output.table import write_plain_table, write_table
 from nextlmm.progress import Progress, Silent
+from nextlmm.report.notebook import null_cards
 from nextlmm.run.facts import model_facts, run_facts
 from nextlmm.run.model import Model
 from nextlmm.run.null import NullFindings, find_null
@@ -54,6 +56,13 @@ class NullRun:
         )
         return f"NullRun({found}; {self.files[-1]})"
 
+    def _repr_html_(self) -> str:
+        return null_cards(self.document)
+
+    def to_pandas(self) -> Any:
+        """Return ``table`` as a data frame of pandas; see ``nextlmm.output.pandas_frame``."""
+        return pandas_frame(self.table)
+
 
 @dataclass(frozen=True, eq=False)
 class FittedTrait:
@@ -83,12 +92,10 @@ class Task:
     Attributes
     ----------
     suffixes : the ends of the names of a trait's tables, by kind.
-    check : refuses a problem that it has no means for, before any work.
     further : what it makes of a null model.
     """
 
     suffixes: Mapping[str, str]
-    check: Callable[[Problem, Model], None]
     further: Callable[[FittedTrait, Progress], Further]
 
 
@@ -134,7 +141,7 @@ def run_null(
         with hashing(job.paths) as hashes:
             found = {
                 fitted.cohort.trait: (fitted, task.further(fitted, listener))
-                for fitted in _fitted_traits(job, options, task, listener)
+                for fitted in _fitted_traits(job, options, listener)
             }
             found = {cohort.trait: found[cohort.trait] for cohort in job.cohorts}
             with watch.stage("hashing inputs"):
@@ -171,9 +178,7 @@ def _read(options: H2Options, task: Task, listener: Progress) -> _Job:
     return job
 
 
-def _fitted_traits(
-    job: _Job, options: H2Options, task: Task, listener: Progress
-) -> Iterator[FittedTrait]:
+def _fitted_traits(job: _Job, options: H2Options, listener: Progress) -> Iterator[FittedTrait]:
     """The null model of each trait; traits of the same samples share work, and no number.
 
     The route is that of an analysis with LOCO where the genotypes make the matrix, as most are, so
@@ -187,7 +192,6 @@ def _fitted_traits(
             watch = Stopwatch()
             with watch.stage("variant summary"):
                 problem = problem or prepare(job.inputs, group, alone, listener)[1]
-            task.check(problem, model)
             own = problem.for_trait(cohort)
             findings = find_null(own, model, listener, watch)
             yield FittedTrait(job.inputs, cohort, own, model, findings, watch)

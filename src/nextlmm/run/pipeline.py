@@ -28,7 +28,7 @@ from nextlmm.output.names import RunFiles, run_files
 from nextlmm.output.pandas_frame import pandas_frame
 from nextlmm.output.provenance import describe_run, hashing
 from nextlmm.output.publication import Publication, check_writable
-from nextlmm.output.tabix import is_indexable
+from nextlmm.output.tabix import is_within_reach
 from nextlmm.progress import Progress, Silent
 from nextlmm.relatedness.grm_files import Relationships, is_of_pairs, read_relationships
 from nextlmm.relatedness.grm_pattern import is_pattern
@@ -38,7 +38,7 @@ from nextlmm.report.notebook import run_cards
 from nextlmm.report.page import page_payloads
 from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.advice import reading_advice
-from nextlmm.run.analysis import analyse
+from nextlmm.run.analysis import analyse, in_genome_order
 from nextlmm.run.checkpoint import checkpoint_of
 from nextlmm.run.chosen_trait import chosen_trait
 from nextlmm.run.exact.route import allowed_bytes, check_square
@@ -181,12 +181,11 @@ def read_job(options: GwasOptions, listener: Progress) -> Job:
     traits = split_names("trait", options.trait, inputs.traits.columns)
     cohorts = [cohort_of(inputs, options, name) for name in traits or (None,)]
     paths = input_paths(options, inputs)
-    variants = inputs.source.variants
     files = run_files(
         options.out,
         [cohort.trait for cohort in cohorts],
         formats=options.out_format,
-        index=is_indexable(variants.chromosome, variants.position_bp),
+        index=is_within_reach(inputs.source.variants.position_bp),
         plots=options.plots,
         plot_formats=options.plot_format,
         report=options.report,
@@ -337,7 +336,7 @@ def run_traits(
                 selection, problem = prepared
             own = problem.keeping(kept).for_trait(cohort)
             with kept.others_aside():
-                analysis = analyse(own, model, progress=listener, watch=watch)
+                analysis = in_genome_order(analyse(own, model, progress=listener, watch=watch))
             if kept.part is not None:
                 continue
             portrait = portray(own, cohort, model, analysis, watch) if options.report else None

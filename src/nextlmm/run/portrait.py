@@ -58,9 +58,7 @@ def portray(
     of the same samples.
     """
     with watch.stage("lead variants"):
-        leads = find_leads(
-            analysis.table, problem.source, np.sort(problem.variants), problem.samples
-        )
+        leads = find_leads(analysis.table, problem.source, analysis.variants, problem.samples)
     with watch.stage("portrait"):
         structure = _structure(problem, cohort.trait, model, analysis.structure)
     return {

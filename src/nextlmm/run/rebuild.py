@@ -1,4 +1,4 @@
-"""The page of a run made again, from its document and its tables."""
+"""A finished run read again, and its page made again, from its document and its tables."""
 
 import json
 from collections.abc import Mapping
@@ -9,9 +9,11 @@ from typing import Any
 import polars as pl
 
 from nextlmm.errors import FormatError, MissingFileError, UsageError
+from nextlmm.output.names import RunFiles
 from nextlmm.output.publication import Publication, check_writable
 from nextlmm.output.schema import MISSING, RESULT_COLUMNS
 from nextlmm.report.page import page_payloads, write_page
+from nextlmm.run.pipeline import GwasRun
 
 _NEEDED = (
     *("nextlmm", "command", "started", "versions", "machine", "options", "inputs", "samples"),
@@ -44,19 +46,56 @@ def rebuild_report(document: str, out: str | None = None) -> Path:
     path = Path(document)
     content = read_document(path)
     target = path.with_suffix(".html") if out is None else Path(out)
-    sources = {name: table_path(path, name, facts) for name, facts in content["traits"].items()}
+    sources = _sources(path, content)
     if target.resolve() in {each.resolve() for each in (path, *sources.values())}:
         raise UsageError(
             f"Option out is {target}, which the report is made from; give it another name."
         )
     check_writable([target])
-    tables = {
-        name: read_table(source, name, content["traits"][name]) for name, source in sources.items()
-    }
+    tables = _tables(content, sources)
     payloads = page_payloads(tables, content["traits"])
     with Publication() as publication:
         publication.write(target, partial(write_page, content, payloads))
     return target
+
+
+def read_run(document: str) -> GwasRun:
+    """Read a finished run, as ``nextlmm.gwas`` returned it.
+
+    Tables are looked for beside the document first; they have no bounds of p-values.
+
+    Parameters
+    ----------
+    document : path of OUT.json.
+
+    Raises
+    ------
+    MissingFileError, FormatError
+        If the document or a table is not there, or not what it should be.
+    """
+    path = Path(document)
+    content = read_document(path)
+    sources = _sources(path, content)
+    traits = {
+        name: {kind: Path(file) for kind, file in (facts.get("files") or {}).items()}
+        for name, facts in content["traits"].items()
+    }
+    own = content.get("files") or {}
+    report = Path(own["report"]) if "report" in own else None
+    files = RunFiles(path, Path(own.get("log", path.with_suffix(".log"))), traits, report)
+    return GwasRun(content, _tables(content, sources), files)
+
+
+def _sources(document: Path, content: Mapping[str, Any]) -> dict[str, Path]:
+    """Where the table of each trait is."""
+    return {name: table_path(document, name, facts) for name, facts in content["traits"].items()}
+
+
+def _tables(content: Mapping[str, Any], sources: Mapping[str, Path]) -> dict[str, pl.DataFrame]:
+    """The table of each trait."""
+    return {
+        name: read_table(source, name, content["traits"][name]) for name, source in sources.items()
+    }
 
 
 def read_document(path: Path) -> dict[str, Any]:

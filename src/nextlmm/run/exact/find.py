@@ -1,9 +1,10 @@
 """The analysis of the exact model by products with the genotypes; nothing is n x n."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache, partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -41,6 +42,8 @@ from nextlmm.run.problem import Problem
 from nextlmm.run.structure import Structure, blocks_of_hierarchy, blocks_of_tree
 from nextlmm.run.timing import Stopwatch
 
+Result = TypeVar("Result")
+
 
 def find_by_products(
     problem: Problem, model: Model, plan: Plan, listener: Progress, stopwatch: Stopwatch
@@ -53,16 +56,35 @@ def find_by_products(
     h2, an audit, and one application of the approximate factor to every variant; memory is the
     packed genotypes, or a part of them, and some thousand numbers per sample.
     """
+    return solved_by_products(
+        lambda arrangement, used: _find(arrangement, model, used, listener, stopwatch),
+        problem,
+        model,
+        plan,
+        listener,
+        stopwatch,
+    )
+
+
+def solved_by_products(
+    work: Callable[[Arranged, Plan], Result],
+    problem: Problem,
+    model: Model,
+    plan: Plan,
+    listener: Progress,
+    stopwatch: Stopwatch,
+) -> Result:
+    """What ``work`` makes of an arranged problem, by another plan if a solve does not converge."""
     operator = operator_of(problem, model, listener, stopwatch)
     plan = _replanned(plan, problem, operator, model, stopwatch)
     try:
-        return _by(plan, problem, operator, model, listener, stopwatch)
+        return _by(plan, work, problem, operator, model, listener, stopwatch)
     except ConvergenceError:
         instead = plan_if_not_converged(plan, problem, model)
         if instead is None:
             raise
         listener.finish()
-    return _by(instead, problem, operator, model, listener, stopwatch)
+    return _by(instead, work, problem, operator, model, listener, stopwatch)
 
 
 def estimate_by_products(
@@ -110,16 +132,17 @@ def _null(
 
 def _by(
     plan: Plan,
+    work: Callable[[Arranged, Plan], Result],
     problem: Problem,
     operator: RelationshipOperator,
     model: Model,
     listener: Progress,
     stopwatch: Stopwatch,
-) -> Findings:
+) -> Result:
     arrangement = _arrange(problem, operator, model, plan, listener, stopwatch)
     # Products have threads of their own; what is left are small operations.
     with one_thread() if plan.way != "dense" else nullcontext():
-        return _find(arrangement, model, plan, listener, stopwatch)
+        return work(arrangement, plan)
 
 
 def operator_of(
