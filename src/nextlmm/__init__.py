@@ -52,8 +52,10 @@ if TYPE_CHECKING:
     from nextlmm.report.figures import manhattan, qq
     from nextlmm.run.analysis import Analysis, analyse
     from nextlmm.run.arrays import RelatedGenotypes, associate
+    from nextlmm.run.check import CheckReport, check
     from nextlmm.run.clump import ClumpRun, clump
     from nextlmm.run.clump_options import ClumpOptions
+    from nextlmm.run.forecast import RunPlan, plan
     from nextlmm.run.grm import GrmRun, write_grm
     from nextlmm.run.grm_options import GrmOptions
     from nextlmm.run.heritability import estimate_h2
@@ -74,6 +76,7 @@ _MODULES = frozenset({"plots"})
 _HOME = {
     "Analysis": "run.analysis",
     "Budget": "linalg.hodlr_build",
+    "CheckReport": "run.check",
     "ClumpOptions": "run.clump_options",
     "ClumpRun": "run.clump",
     "Cohort": "cohort.align",
@@ -93,6 +96,7 @@ _HOME = {
     "Problem": "run.problem",
     "RelatedGenotypes": "run.arrays",
     "Relating": "run.problem",
+    "RunPlan": "run.forecast",
     "SimulateOptions": "run.simulate_options",
     "SimulatedCohort": "run.simulate",
     "VariantFilter": "genotype.filters",
@@ -100,6 +104,7 @@ _HOME = {
     "analyse": "run.analysis",
     "array_source": "genotype.array",
     "associate": "run.arrays",
+    "check": "run.check",
     "clump": "run.clump",
     "cluster_tree": "linalg.ordering",
     "estimate_h2": "run.heritability",
@@ -113,6 +118,7 @@ _HOME = {
     "measure_divergence": "linalg.divergence",
     "open_genotypes": "genotype.source",
     "pca": "run.pca",
+    "plan": "run.forecast",
     "predict": "run.predict",
     "qq": "report.figures",
     "read_sample_list": "cohort.table",
@@ -127,6 +133,7 @@ _HOME = {
 __all__ = [
     "Analysis",
     "Budget",
+    "CheckReport",
     "ClumpOptions",
     "ClumpRun",
     "Cohort",
@@ -146,6 +153,7 @@ __all__ = [
     "Problem",
     "RelatedGenotypes",
     "Relating",
+    "RunPlan",
     "SimulateOptions",
     "SimulatedCohort",
     "VariantFilter",
@@ -153,6 +161,7 @@ __all__ = [
     "analyse",
     "array_source",
     "associate",
+    "check",
     "clump",
     "cluster_tree",
     "estimate_h2",
@@ -166,6 +175,7 @@ __all__ = [
     "measure_divergence",
     "open_genotypes",
     "pca",
+    "plan",
     "plots",
     "predict",
     "qq",

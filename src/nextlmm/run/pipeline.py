@@ -25,7 +25,7 @@ from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.threads import available_threads
 from nextlmm.output.names import RunFiles, run_files
 from nextlmm.output.pandas_frame import pandas_frame
-from nextlmm.output.provenance import describe_run, hashing
+from nextlmm.output.provenance import describe_run, hashing, stamps_of
 from nextlmm.output.publication import Publication, check_writable
 from nextlmm.output.tabix import is_indexable
 from nextlmm.progress import Progress, Silent
@@ -39,6 +39,7 @@ from nextlmm.report.write import publish_document, publish_tables
 from nextlmm.run.advice import reading_advice
 from nextlmm.run.analysis import analyse
 from nextlmm.run.chosen_trait import chosen_trait
+from nextlmm.run.cost import check_memory
 from nextlmm.run.exact.route import allowed_bytes, check_square
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.inputs import open_source, related_choice, tested_filter
@@ -133,6 +134,7 @@ def gwas(
     threads = options.threads or available_threads()
     with threadpool_limits(options.threads):
         with watch.stage("reading tables"):
+            before = stamps_of(named_paths(options).values())
             inputs = read_inputs(options, progress or Silent())
             traits = split_names("trait", options.trait, inputs.traits.columns)
             cohorts = [cohort_of(inputs, options, name) for name in traits or (None,)]
@@ -149,7 +151,7 @@ def gwas(
                 inputs=paths.values(),
             )
             check_writable(files.paths())
-        with hashing(paths) as hashes:
+        with hashing(paths, before) as hashes:
             results = _run_traits(inputs, cohorts, options, progress or Silent())
             with watch.stage("hashing inputs"):  # what the analysis was too quick for
                 hashed = hashes.result()
@@ -201,15 +203,24 @@ def _publish(
     return document
 
 
-def read_inputs(options: GwasOptions, listener: Progress) -> Inputs:
-    """Read every file of a run but the genotypes, which are opened."""
+def read_inputs(
+    options: GwasOptions,
+    listener: Progress,
+    *,
+    opened: tuple[GenotypeSource, GenotypeSource | None] | None = None,
+) -> Inputs:
+    """Read every file of a run but the genotypes, which are opened.
+
+    ``opened`` are those to test and those of the relationship matrix, if they are at hand.
+    """
     # Genotypes may take minutes to read: what is quick to refuse is refused before.
     formula = None if options.covar_formula is None else parse_formula(options.covar_formula)
     traits = read_sample_table(options.pheno)
     covariates = read_sample_table(options.covar) if options.covar else None
     variant_filter = tested_filter(options)
     begin = time.perf_counter()
-    source = open_source(options, listener)
+    source = open_source(options, listener) if opened is None else opened[0]
+    apart = None if opened is None else opened[1]
     return Inputs(
         source=source,
         advice=_advice(options, source, time.perf_counter() - begin),
@@ -219,9 +230,9 @@ def read_inputs(options: GwasOptions, listener: Progress) -> Inputs:
         keep=read_sample_list(options.keep) if options.keep else None,
         remove=read_sample_list(options.remove) if options.remove else None,
         variant_filter=variant_filter,
-        related=related_choice(options, variant_filter, listener),
-        kin=_read_kin(options),
-        given=_read_given(options),
+        related=related_choice(options, variant_filter, listener, apart),
+        kin=read_kin(options),
+        given=read_given(options),
     )
 
 
@@ -236,7 +247,7 @@ def _advice(options: GwasOptions, source: GenotypeSource, seconds: float) -> tup
     )
 
 
-def _read_given(options: GwasOptions) -> Relationships | RelationshipSet | None:
+def read_given(options: GwasOptions) -> Relationships | RelationshipSet | None:
     """The relationships that the user gives in place of those of the genotypes."""
     if options.pedigree is not None:
         return read_pedigree(options.pedigree)
@@ -248,7 +259,7 @@ def _read_given(options: GwasOptions) -> Relationships | RelationshipSet | None:
     return read_relationships(options.grm, options.grm_id, held_bytes=held_bytes)
 
 
-def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | None:
+def read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | None:
     """What the user says of the order of the samples."""
     if options.order is not None:
         return read_order(options.order)
@@ -342,6 +353,7 @@ def prepare(
         given=_given(inputs, cohort, model),
         kin=inputs.kin,
     )
+    check_memory(problem, model)
     return selection, problem
 
 
@@ -359,10 +371,15 @@ def _given(inputs: Inputs, cohort: Cohort, model: Model) -> FloatArray | Chromos
     return inputs.given.among(rows)
 
 
+def named_paths(options: GwasOptions) -> dict[str, str]:
+    """The tables and lists that options name, by role."""
+    named = {name: getattr(options, name) for name in _INPUTS}
+    return {name: path for name, path in named.items() if path is not None}
+
+
 def input_paths(options: GwasOptions, inputs: Inputs) -> dict[str, str]:
     """Every input file by role, for the record and so that none is overwritten."""
-    named = {name: getattr(options, name) for name in _INPUTS}
-    chosen = {name: path for name, path in named.items() if path is not None}
+    chosen = named_paths(options)
     given = {} if inputs.given is None else inputs.given.files
     related = {} if inputs.related.source is None else inputs.related.source.files
     apart = {f"grm_{role}": path for role, path in related.items()}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from nextlmm.cli.commands.shared import PROGRAM_BEGIN, RUN, Debug, show
+from nextlmm.cli.commands.shared import PROGRAM_BEGIN, RUN, Debug, DryRun, show, show_plan
 from nextlmm.cli.progress import ScreenProgress
 from nextlmm.run.options import GwasOptions
 
@@ -30,7 +30,9 @@ GWAS_EXAMPLES = """Examples:
 """
 
 
-def gwas(options: GwasOptions, *, profile: Profile = False, debug: Debug = False) -> None:
+def gwas(
+    options: GwasOptions, *, dry_run: DryRun = False, profile: Profile = False, debug: Debug = False
+) -> None:
     """Test every variant for association with a trait.
 
     Writes OUT.TRAIT.tsv.gz (one row per variant) with its index, OUT.TRAIT.manhattan.png,
@@ -39,6 +41,9 @@ def gwas(options: GwasOptions, *, profile: Profile = False, debug: Debug = False
     are complete.
     """
     del debug  # read by the entry point, which handles errors
+    if dry_run:
+        show_plan(options)
+        return
     # The numerical libraries load in a second: --help and usage errors must not wait for them.
     from nextlmm.run.pipeline import gwas as run_gwas  # noqa: PLC0415
 
