@@ -337,7 +337,6 @@ def test_a_home_and_caches_that_cannot_be_written(
         'it\'s "quoted"',
         "new\nline",
         "-dash",
-        os.fsdecode(b"not \xff UTF-8"),
         "gr\xf6\xdfe",
     ],
 )
@@ -355,6 +354,19 @@ def test_odd_names(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
     assert main([*arguments(files), "--dry-run"]) == 0
     assert main(["report", str(folder / f"{name}.json")]) == 0
     capsys.readouterr()
+
+
+def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
+    name = os.fsdecode(b"not \xff UTF-8")
+    folder = tmp_path / name
+    folder.mkdir()
+    files = write_cohort(folder, make_cohort(n=60, m=90)) | {"out": str(folder / name)}
+    done = bare(folder, files)
+    assert (done.returncode, done.stderr) == (0, b"")
+    names = {path.name for path in folder.iterdir()}
+    assert {f"{name}.json", f"{name}.y.tsv.gz", f"{name}.html", f"{name}.y.qq.png"} <= names
+    assert rb"not \udcff UTF-8.json" in done.stdout
+    json.loads((folder / f"{name}.json").read_bytes())
 
 
 def test_identifiers_that_are_not_utf_8(
