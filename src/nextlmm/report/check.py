@@ -1,5 +1,6 @@
 """What a check of the inputs of a run has found, in words."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +12,12 @@ from nextlmm.report.wording import count, sentence
 def describe_check(document: Mapping[str, Any]) -> list[Paragraph]:
     """Errors, then warnings, then what a run would be like, then the verdict."""
     errors, warnings, plan = document["errors"], document["warnings"], document["plan"]
-    found = [Paragraph("error", wrapped(sentence(text)), "warning") for text in errors]
-    found += [Paragraph("warning", wrapped(sentence(text)), "warning") for text in warnings]
+    typed = shlex.split(document["command"])  # whose words keep their letters
+    found = [
+        Paragraph(label, wrapped(sentence(text, typed)), "warning")
+        for label, texts in (("error", errors), ("warning", warnings))
+        for text in texts
+    ]
     verdict = f"{count(len(errors), 'error')} and {count(len(warnings), 'warning')}"
     if errors:
         verdict += ": the run would be refused."

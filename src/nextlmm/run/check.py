@@ -123,14 +123,14 @@ class _Found:
         try:
             yield
         except NextlmmError as error:
-            self.errors.append(f"{error} [{error.code}]")
+            self.errors.append(f"{str(error).rstrip('.')} [{error.code}]")
 
     def tried(self, action: Callable[[], _Value]) -> _Value | None:
         """What an action returns; None if it fails, which is noted."""
         try:
             return action()
         except NextlmmError as error:
-            self.errors.append(f"{error} [{error.code}]")
+            self.errors.append(f"{str(error).rstrip('.')} [{error.code}]")
             return None
 
 

@@ -10,6 +10,7 @@ from nextlmm.run.options import GwasOptions
 _ROOM = 1.25  # of the memory that is asked for, over what is predicted
 _PATIENCE, _LEAST_MINUTES = 2.0, 10  # of the time, likewise
 _STEP = 100  # MiB
+_ADDRESSES = 4096  # MiB of address space that a program reserves and does not use
 
 
 def submit_lines(
@@ -19,7 +20,8 @@ def submit_lines(
 
     The memory for large arrays is written into the command, so that the route is the one that was
     planned, however much memory the job has.  A quarter more memory than predicted is asked for,
-    and twice the time, ten minutes at least.
+    and twice the time, ten minutes at least; of Grid Engine 4 GiB more, because its limit is one of
+    address space.
     """
     command = options.to_command()
     if options.memory is None:
@@ -42,7 +44,7 @@ def submit_lines(
         ),
         "SGE": (
             f"echo {quoted} | qsub -N nextlmm -cwd -pe smp {threads} "
-            f"-l h_vmem={math.ceil(mebibytes / threads)}M -l h_rt={clock}"
+            f"-l h_vmem={math.ceil((mebibytes + _ADDRESSES) / threads)}M -l h_rt={clock}"
         ),
         "LSF": (
             f"bsub -J nextlmm -n {threads} -R 'span[hosts=1]' -M {mebibytes}MB -W {minutes} "
