@@ -15,7 +15,7 @@ from nextlmm.run.limits import check_fits
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 
-START_UP_S = 1.5
+START_UP_S = 1.2
 """Seconds in which the program and its libraries are loaded."""
 
 _NEXT_TRAIT = 0.6
@@ -29,11 +29,13 @@ _READ: dict[Kind, float] = {"vcf": 1e7, "bimbam": 1e7, "bgen": 5e7, "zarr": 1e8,
 
 _SUMMARY = 2e9  # genotypes a second that are counted
 _SERIAL = 0.1  # share of the work that one core does while the others wait
-_WRITE_S = 6e-6  # seconds for each row of a table
-_PLOTS_S, _PLOT_ROW_S = 2.0, 1e-6
-_REPORT_S, _REPORT_ROW_S = 2.0, 3e-6
-_ROW_BYTES, _EXPORT_BYTES = 55.0, 35.0  # compressed, of our table and of another program's
-_DOCUMENT_BYTES, _PLOT_BYTES, _REPORT_BYTES = 3e5, 4e5, 4e6
+_WRITE_S = 5e-6  # seconds for each row of a table
+_PLOT_S, _REPORT_S, _DRAWN_S = 0.4, 0.6, 2e-6  # of a plot, a report, and each row in either
+_TABLE, _EXPORT = 60.0, 35.0  # bytes of a row, compressed, in our table and another program's
+_PLOT, _REPORT = (1e5, 30.0, 2.5e5), (1e5, 60.0, 8e5)
+"""Bytes of a file without points, for each row, and at most: points on each other are drawn once."""
+
+_DRAWING = 5e7  # bytes in memory, for plots and for a report, each
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,25 @@ class Writing:
         """Of a trait, on one core or many."""
         seconds = _WRITE_S * self.rows * (1 + len(self.formats))
         if self.plots:
-            seconds += self.plots * (_PLOTS_S + _PLOT_ROW_S * self.rows)
-        return seconds + (_REPORT_S + _REPORT_ROW_S * self.rows if self.report else 0.0)
+            seconds += self.plots * (_PLOT_S + _DRAWN_S * self.rows)
+        return seconds + (_REPORT_S + _DRAWN_S * self.rows if self.report else 0.0)
 
     @property
     def n_bytes(self) -> float:
         """Of a trait, on the disk."""
-        tables = self.rows * (_ROW_BYTES + _EXPORT_BYTES * len(self.formats))
-        return tables + self.plots * _PLOT_BYTES + (_REPORT_BYTES if self.report else 0.0)
+        tables = self.rows * (_TABLE + _EXPORT * len(self.formats))
+        drawn = self.plots * _drawn_bytes(_PLOT, self.rows)
+        return tables + drawn + (_drawn_bytes(_REPORT, self.rows) if self.report else 0.0)
+
+    @property
+    def held_bytes(self) -> float:
+        """In memory, beyond what the analysis takes."""
+        return _DRAWING * (bool(self.plots) + bool(self.report))
+
+
+def _drawn_bytes(kind: tuple[float, float, float], rows: int) -> float:
+    least, each, most = kind
+    return min(least + each * rows, most)
 
 
 def reading_seconds(kind: Kind, n_genotypes: float) -> float:

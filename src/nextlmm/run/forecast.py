@@ -278,13 +278,15 @@ def _predicted(
         "seconds": seconds,
         "threads": threads,
         "machine_speed": speed,
-        "memory_bytes": memory + _TABLE_BYTES * sum(part.rows for part in writing[1:]),
+        "memory_bytes": memory
+        + writing[0].held_bytes
+        + _TABLE_BYTES * sum(part.rows for part in writing[1:]),
         "disk_bytes": sum(part.n_bytes for part in writing) + _DOCUMENTS,
     }
 
 
 _TABLE_BYTES = 500.0  # in memory, for each row of the table of a further trait
-_DOCUMENTS = 5e5  # bytes of the document, the log and their like
+_DOCUMENTS = 5e4  # bytes of the document, the log and their like
 
 
 def _prediction(one: _Expected) -> Any:

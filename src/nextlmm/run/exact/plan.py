@@ -15,7 +15,7 @@ from nextlmm.errors import UsageError
 Way = Literal["dense", "hodlr", "components", "plain"]
 Precision = Literal["single", "double"]
 
-DENSE_WORTH = 1.5
+DENSE_WORTH = 2.5
 """Exact denominators for every variant are worth this many times the time of predicted ones, times
 the hardness of the problem: the harder it is, the worse is a prediction."""
 
@@ -31,13 +31,15 @@ _SQUARES = 6  # (n, n) arrays that dense algebra holds at a time, two of them of
 _INVERSE_BYTES = 8.0  # of an inverse factor in single precision, for each of n^2
 _SYRK, _CHOLESKY, _REFLECT, _FORMS = 40e9, 20e9, 6e9, 55e9  # operations a second, one core
 _PRODUCT, _DECODE, _PREDICT = 90e9, 0.8e9, 60e9
-_ITERATIONS, _STEPS, _PROBES, _AUDITED, _AUDIT_STEPS = 13, 14, 40, 60, 8
-_ORDER_COLUMNS = 100  # in search of components
+_ITERATIONS, _STEPS, _PROBES, _AUDITED, _AUDIT_STEPS = 12, 14, 22, 60, 5
+_ORDER_COLUMNS, _THINNED_COLUMNS = 56, 112  # in search of components, of all and of some variants
+_THINNED = 20_000  # variants at most that these are
+_EACH_SECONDS = 3.5e-5  # for each tested variant, however few samples, in double precision
 _BULK_EDGE = 2.5  # largest eigenvalue that is left to iterations where those numbers were measured
-_BUILD_SECONDS = 3.5e-3  # of the order and three hierarchical factors, for each sample
+_BUILD_SECONDS = 2.2e-3  # of the order and three hierarchical factors, for each sample
 _FACTOR_COLUMNS = 128  # numbers of the factor for each sample
 _PROGRAM = 2.4e8  # bytes of the program itself, its libraries and what they have compiled
-_ROW_BYTES = 2_700.0  # of all tables and blocks, for each variant
+_ROW_BYTES = 1_500.0  # of all tables, for each variant
 _SAMPLE_BYTES = 28_000.0  # of all arrays of a block solve, of factors, and of a sample of variants
 _SEARCH_BYTES = 1.4e8  # at most, of the genotypes that relatives are searched in
 
@@ -124,6 +126,7 @@ def dense_cost(size: Size, *, memory: float = 0.0, precision: Precision | None =
         packed = (4.0 * _TRIANGLES / 2.0 + _INVERSE_BYTES) * square
         return Cost(seconds + products.seconds / 2.0 + polished, packed + products.n_bytes)
     n_bytes = _held_anyway(size) + 8.0 * _SQUARES * square + (parts if is_held else 0.0)
+    seconds += size.heritabilities * size.tested * _EACH_SECONDS
     return Cost(seconds + 4.0 / 3.0 * square * n / _REFLECT, n_bytes)
 
 
@@ -135,7 +138,8 @@ def product_cost(size: Size, *, memory: float = inf) -> Cost:
     """
     genotypes = float(size.n) * size.related
     solved = _ITERATIONS * size.chromosomes + _AUDIT_STEPS * _AUDITED
-    columns = (_STEPS * _PROBES + size.heritabilities * solved) * size.hardness + _ORDER_COLUMNS
+    columns = (_STEPS * _PROBES + size.heritabilities * solved) * size.hardness
+    columns += _ORDER_COLUMNS + _THINNED_COLUMNS * min(1.0, _THINNED / max(size.related, 1))
     predicted = size.heritabilities * float(size.n) * size.tested * 2.0 * _FACTOR_COLUMNS
     seconds = 4.0 * genotypes * columns / _PRODUCT + _BUILD_SECONDS * size.n
     held = genotypes / 2.0 if size.is_packed else 4.0 * genotypes
