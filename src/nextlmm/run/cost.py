@@ -33,7 +33,7 @@ _WRITE_S = 5e-6  # seconds for each row of a table
 _PLOT_S, _REPORT_S, _DRAWN_S = 0.4, 0.6, 2e-6  # of a plot, a report, and each row in either
 _TABLE, _EXPORT = 60.0, 35.0  # bytes of a row, compressed, in our table and another program's
 _PLOT, _REPORT = (1e5, 30.0, 2.5e5), (1e5, 60.0, 8e5)
-"""Bytes of a file without points, for each row, and at most: points on each other are drawn once."""
+"""Bytes of a file without points, of each row, and at most; points on each other are drawn once."""
 
 _DRAWING = 5e7  # bytes in memory, for plots and for a report, each
 
