@@ -194,6 +194,7 @@ def test_describe_forecast__is_for_people(files):
     found = plan(GwasOptions(**files))
     text = "\n".join(plain_lines(describe_forecast(found.document)))
     assert text == repr(found)
+    text = " ".join(text.split())
     assert "y ~ 1 + age + variant + g + e" in text
     assert "96 in the genotype file -> 94 analysed (left out: 2 trait missing)" in text
     assert "240 in the genotype file -> 240 selected, 238 of which vary" in text

@@ -10,8 +10,9 @@ from nextlmm.cohort.table import SampleColumns
 from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.preview import Preview, drawn
 from nextlmm.genotype.summary import summarise_variants
-from nextlmm.genotype.tables import SampleTable
+from nextlmm.genotype.tables import SampleTable, VariantTable
 from nextlmm.output.tabix import is_indexable
+from nextlmm.report.wording import count
 
 _NAMES = 3
 _FEW_VALUES = 5
@@ -27,7 +28,7 @@ def repeated_rows(table: SampleColumns) -> list[str]:
     """A sentence if more than one sample has several rows; of one, whoever looks for it tells."""
     families = table.family_id if table.family_id is not None else [""] * len(table)
     counts = Counter(zip(families, table.sample_id, strict=True))
-    names = [sample for (_, sample), count in counts.items() if count > 1]
+    names = [sample for (_, sample), rows in counts.items() if rows > 1]
     if len(names) < 2:
         return []
     return [
@@ -39,7 +40,7 @@ def repeated_rows(table: SampleColumns) -> list[str]:
 def odd_samples(samples: SampleTable) -> list[str]:
     """Samples of the genotypes that cannot be told apart."""
     counts = Counter(zip(samples.family_id, samples.sample_id, strict=True))
-    names = [sample for (_, sample), count in counts.items() if count > 1]
+    names = [sample for (_, sample), rows in counts.items() if rows > 1]
     if not names:
         return []
     return [
@@ -100,14 +101,14 @@ def odd_trait(cohort: Cohort) -> list[str]:
 def odd_variants(preview: Preview) -> list[str]:
     """Variants without a place, twice there, out of order, or without information."""
     variants = preview.source.variants
-    among = "" if preview.is_whole else f" of the first {len(variants):,}"
+    among = "" if preview.is_whole else f" among the first {len(variants):,}"
     sentences = []
     is_unknown = {name: chromosome_key(name) in _UNKNOWN for name in set(variants.chromosome)}
     lost = np.fromiter(map(is_unknown.__getitem__, variants.chromosome), bool, len(variants))
     lost |= variants.position_bp == 0
     if lost.any():
         sentences.append(
-            f"{int(lost.sum()):,}{among} variants of {preview.source.path} are on no known "
+            f"{count(int(lost.sum()), 'variant')}{among} of {preview.source.path} without a known "
             f"chromosome or position ({_some(variants.variant_id[lost])}); those of one chromosome "
             "name are left out together (LOCO)"
         )
@@ -123,26 +124,38 @@ def odd_variants(preview: Preview) -> list[str]:
 def _repeated(preview: Preview, among: str) -> list[str]:
     variants, sentences = preview.source.variants, []
     names = Counter(name for name in variants.variant_id if name not in (".", "0"))
-    twice = [name for name, count in names.items() if count > 1]
+    twice = [name for name, times in names.items() if times > 1]
     if twice:
         sentences.append(
-            f"{len(twice):,}{among} identifiers of {preview.source.path} are those of several "
+            f"{count(len(twice), 'identifier')}{among} of {preview.source.path} for several "
             f"variants ({_some(twice)}); lists of variants (--extract, --exclude) mean all of them"
         )
-    rows = zip(
-        variants.chromosome,
-        variants.position_bp.tolist(),
-        map(frozenset, zip(variants.effect_allele, variants.other_allele, strict=True)),
-        strict=True,
-    )
-    places = Counter(rows)
-    again = [f"{row[0]}:{row[1]}" for row, count in places.items() if count > 1 and row[1] > 0]
+    again = _twice_in_a_place(variants)
     if again:
         sentences.append(
-            f"{len(again):,}{among} variants of {preview.source.path} are there twice, with the "
-            f"same place and alleles ({_some(again)}); they count twice in the relationship matrix"
+            f"{count(len(again), 'variant')}{among} of {preview.source.path} with the place and "
+            f"the alleles of another one ({_some(again)}), which count twice in the relationship "
+            "matrix"
         )
     return sentences
+
+
+def _twice_in_a_place(variants: VariantTable) -> list[str]:
+    """Places, known ones, with two variants of the same alleles."""
+    number = {name: at for at, name in enumerate(dict.fromkeys(variants.chromosome))}
+    chromosome = np.fromiter(map(number.__getitem__, variants.chromosome), np.int64, len(variants))
+    order = np.lexsort((variants.position_bp, chromosome))
+    at, on = variants.position_bp[order], chromosome[order]
+    is_next = (at[1:] == at[:-1]) & (on[1:] == on[:-1]) & (at[1:] > 0)
+    shared = order[np.append(is_next, False) | np.append(False, is_next)]
+    rows = Counter(
+        (
+            f"{variants.chromosome[i]}:{variants.position_bp[i]}",
+            frozenset((variants.effect_allele[i], variants.other_allele[i])),
+        )
+        for i in shared.tolist()
+    )
+    return [place for (place, _), times in rows.items() if times > 1]
 
 
 def _uninformative(preview: Preview) -> list[str]:
