@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import resource
 import signal
 import stat
@@ -304,12 +305,18 @@ def bare(folder: Path, files: dict[str, Any], **environment: str) -> subprocess.
     )
 
 
+def complaints(done: subprocess.CompletedProcess) -> list[bytes]:
+    """What a run said beside how far it was, which it says on a slow machine."""
+    progress = re.compile(rb"[A-Z][a-z A-Z]+: (done in \d+ s|\d+ %)")
+    return [line for line in done.stderr.splitlines() if not progress.fullmatch(line)]
+
+
 def test_no_home_no_terminal_and_an_ascii_locale(tmp_path: Path) -> None:
     folder = tmp_path / "results of \N{GREEK SMALL LETTER ALPHA}"
     folder.mkdir()
     files = write_cohort(folder, make_cohort(n=60, m=90))
     done = bare(folder, files, LC_ALL="C", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
-    assert done.stderr == b""
+    assert complaints(done) == []
     assert done.returncode == 0
     assert done.stdout.isascii()
     assert (folder / "result.html").stat().st_size > 0
@@ -324,7 +331,7 @@ def test_a_home_and_caches_that_cannot_be_written(
     before = {path for path in package.rglob("*") if path.suffix != ".pyc"}
     caches = dict.fromkeys(("MPLCONFIGDIR", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME"), f"{home}/cache")
     done = bare(tmp_path, files, HOME=home, PYTHONDONTWRITEBYTECODE="1", **caches)
-    assert done.stderr == b""
+    assert complaints(done) == []
     assert done.returncode == 0
     assert (tmp_path / "result.y.manhattan.png").stat().st_size > 0
     assert {path for path in package.rglob("*") if path.suffix != ".pyc"} == before
@@ -362,7 +369,8 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
     folder.mkdir()
     files = write_cohort(folder, make_cohort(n=60, m=90)) | {"out": str(folder / name)}
     done = bare(folder, files)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert complaints(done) == []
+    assert done.returncode == 0
     names = {path.name for path in folder.iterdir()}
     assert {f"{name}.json", f"{name}.y.tsv.gz", f"{name}.html", f"{name}.y.qq.png"} <= names
     assert rb"not \udcff UTF-8.json" in done.stdout
@@ -411,7 +419,7 @@ def test_a_run_that_is_stopped_half_way(
         said = process.communicate(timeout=30)[1]
     assert process.returncode == status
     assert b"Traceback" not in said
-    assert len(said.splitlines()) == (1 if number == signal.SIGINT else 0)
+    assert (b"nextlmm: Interrupted" in said) == (number == signal.SIGINT)
     assert listing(tmp_path) == before
 
 

@@ -166,7 +166,7 @@ def test_check__odd_variants(files):
     text = "\n".join(found(files).warnings)
     assert "1 identifier of" in text
     assert "(twice)" in text
-    assert "with the place and the alleles of another one (1:21000)" in text
+    assert "with the place and the alleles of another one (1:22000)" in text
     assert "1 variant of" in text
     assert "without a known chromosome or position (v30)" in text
     assert "gets none (.tbi)" in text
