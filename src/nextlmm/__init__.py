@@ -52,8 +52,10 @@ if TYPE_CHECKING:
     from nextlmm.report.figures import manhattan, qq
     from nextlmm.run.analysis import Analysis, analyse
     from nextlmm.run.arrays import RelatedGenotypes, associate
+    from nextlmm.run.check import CheckReport, check
     from nextlmm.run.clump import ClumpRun, clump
     from nextlmm.run.clump_options import ClumpOptions
+    from nextlmm.run.forecast import RunPlan, plan
     from nextlmm.run.grm import GrmRun, write_grm
     from nextlmm.run.grm_options import GrmOptions
     from nextlmm.run.heritability import estimate_h2
@@ -76,6 +78,7 @@ _MODULES = frozenset({"plots"})
 _HOME = {
     "Analysis": "run.analysis",
     "Budget": "linalg.hodlr_build",
+    "CheckReport": "run.check",
     "ClumpOptions": "run.clump_options",
     "ClumpRun": "run.clump",
     "Cohort": "cohort.align",
@@ -96,6 +99,7 @@ _HOME = {
     "Problem": "run.problem",
     "RelatedGenotypes": "run.arrays",
     "Relating": "run.problem",
+    "RunPlan": "run.forecast",
     "SimulateOptions": "run.simulate_options",
     "SimulatedCohort": "run.simulate",
     "VariantFilter": "genotype.filters",
@@ -103,6 +107,7 @@ _HOME = {
     "analyse": "run.analysis",
     "array_source": "genotype.array",
     "associate": "run.arrays",
+    "check": "run.check",
     "clump": "run.clump",
     "cluster_tree": "linalg.ordering",
     "estimate_h2": "run.heritability",
@@ -118,6 +123,7 @@ _HOME = {
     "measure_divergence": "linalg.divergence",
     "open_genotypes": "genotype.source",
     "pca": "run.pca",
+    "plan": "run.forecast",
     "predict": "run.predict",
     "qq": "report.figures",
     "read_run": "run.rebuild",
@@ -133,6 +139,7 @@ _HOME = {
 __all__ = [
     "Analysis",
     "Budget",
+    "CheckReport",
     "ClumpOptions",
     "ClumpRun",
     "Cohort",
@@ -153,6 +160,7 @@ __all__ = [
     "Problem",
     "RelatedGenotypes",
     "Relating",
+    "RunPlan",
     "SimulateOptions",
     "SimulatedCohort",
     "VariantFilter",
@@ -160,6 +168,7 @@ __all__ = [
     "analyse",
     "array_source",
     "associate",
+    "check",
     "clump",
     "cluster_tree",
     "estimate_h2",
@@ -175,6 +184,7 @@ __all__ = [
     "merge",
     "open_genotypes",
     "pca",
+    "plan",
     "plots",
     "predict",
     "qq",

@@ -74,7 +74,7 @@ def fails(capsys: pytest.CaptureFixture[str], status: int, *arguments: str) -> s
         ((*REQUIRED, "--mode", "hodlr", "--per-variant-h2", "always"), "choose mode 'dense'"),
         (("gwaz",), "There is no command 'gwaz'; did you mean gwas?"),
         (("gwa", "--bfile", "x"), "There is no command 'gwa'; did you mean gwas?"),
-        (("xyz",), "There is no command 'xyz'; there are gwas, merge, h2, predict, grm, pca,"),
+        (("xyz",), "There is no command 'xyz'; there are gwas, check, merge, h2, predict, grm,"),
         (("--bfile", "x"), "did you mean nextlmm gwas --bfile?"),
         (("--xyzzy",), "There is no option --xyzzy."),
         (("--vresion",), "did you mean --version?"),

@@ -45,7 +45,7 @@ def test_hashing__is_stopped_by_an_interruption(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(provenance, "hash_inputs", endless)
     with pytest.raises(KeyboardInterrupt), hashing({}) as hashes:
         raise KeyboardInterrupt
-    assert hashes.result(0.0)
+    assert hashes.future.result(0.0)
 
 
 def test_hash_inputs__stops_when_told(tmp_path: Path) -> None:

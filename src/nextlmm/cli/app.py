@@ -8,6 +8,7 @@ from importlib import metadata
 
 from cyclopts import App, CycloptsError
 
+from nextlmm.cli.commands.check import check
 from nextlmm.cli.commands.clump import clump
 from nextlmm.cli.commands.example import example
 from nextlmm.cli.commands.explain import explain
@@ -25,6 +26,7 @@ from nextlmm.errors import NextlmmError, UsageError
 
 _COMMANDS = (
     "gwas",
+    "check",
     "merge",
     "h2",
     "predict",
@@ -44,7 +46,9 @@ def execute(arguments: Sequence[str], begin: float | None = None) -> int:
     PROGRAM_BEGIN.set(begin)
     app = build_app()
     try:
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        status = app(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
         sys.stdout.flush()
     except CycloptsError as error:
         chain = tuple(error.command_chain or ())
@@ -72,7 +76,7 @@ def execute(arguments: Sequence[str], begin: float | None = None) -> int:
             _report(note)
         _silence_stdout()
         return error.exit_status if isinstance(error, NextlmmError) else 1
-    return 0
+    return status if isinstance(status, int) else 0
 
 
 def build_app() -> App:
@@ -90,6 +94,13 @@ def build_app() -> App:
     app.command(
         gwas,
         help_epilogue=GWAS_EXAMPLES,
+    )
+    app.command(
+        check,
+        help_epilogue=(
+            "Example: nextlmm check --bfile cohort --pheno traits.txt --covar covariates.txt "
+            "--out results/cohort"
+        ),
     )
     app.command(
         merge,

@@ -5,6 +5,7 @@ Exit statuses: 0 done, 1 a problem in the program itself, 2 usage, 3 data, 4 num
 """
 
 import io
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,8 @@ def run() -> None:
     """Run the command line of this process and leave with its exit status."""
     signal.signal(signal.SIGTERM, _terminate)
     _let_idle_threads_sleep()
+    # A folder of its own that it cannot write is nothing that a user has to act upon.
+    logging.getLogger("matplotlib").addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the locale cannot show must not stop a run.

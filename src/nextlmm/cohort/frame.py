@@ -11,7 +11,7 @@ import polars as pl
 from nextlmm.cohort.sample_columns import SampleColumns, column_names, layout_of_header
 from nextlmm.errors import FormatError, UsageError
 from nextlmm.genotype.tables import StringArray, string_array
-from nextlmm.genotype.textfile import check_readable
+from nextlmm.genotype.textfile import check_readable, missing_file
 
 PARQUET_MAGIC = b"PAR1"
 _PARQUET_ENDS = (".parquet", ".pq")
@@ -30,8 +30,12 @@ def is_parquet(path: str) -> bool:
         If it cannot be read.
     """
     check_readable(Path(path))
-    with open(path, "rb") as content:
-        return content.read(4) == PARQUET_MAGIC or path.casefold().endswith(_PARQUET_ENDS)
+    try:
+        with open(path, "rb") as content:
+            is_marked = content.read(4) == PARQUET_MAGIC
+    except OSError as error:
+        raise missing_file(Path(path), error) from error
+    return is_marked or path.casefold().endswith(_PARQUET_ENDS)
 
 
 def read_parquet_table(path: str) -> SampleColumns:

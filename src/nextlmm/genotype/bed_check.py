@@ -8,7 +8,7 @@ import numpy as np
 
 from nextlmm.errors import FormatError, MissingFileError
 from nextlmm.genotype.conversion import what_exists_instead
-from nextlmm.genotype.textfile import missing_file
+from nextlmm.genotype.textfile import missing_file, refuse_pipe
 
 BED_HEADER_BYTES = 3
 _VARIANT_MAJOR = b"\x6c\x1b\x01"
@@ -48,6 +48,7 @@ def check_present(path: Path) -> None:
 
     The sentence mentions a file of another format or another prefix that does exist.
     """
+    refuse_pipe(path)
     try:
         with path.open("rb"):
             return

@@ -6,6 +6,7 @@ A variant with more than two alleles becomes one row for each but the first.
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def open_bgen(
     *,
     held_bytes: float,
     progress: Progress,
+    most: int | None = None,
 ) -> PackedSource | ArraySource:
     """Read a BGEN file into memory.
 
@@ -43,6 +45,7 @@ def open_bgen(
         IDs within the file.
     held_bytes : most memory that the genotypes may take.
     progress : told of the variants done.
+    most : records to read at most; all unless given.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def open_bgen(
         rows = VariantRows(collector)
         expected = int(reader.header.nvariants)
         progress.start("Reading genotypes", expected)
-        for number, variant in enumerate(_variants(file, reader, expected)):
+        for number, variant in enumerate(islice(_variants(file, reader, expected), most)):
             alleles = list(variant.alleles)
             try:
                 copies = [_copies(variant, k) for k in range(1, len(alleles))]

@@ -11,6 +11,7 @@ import io
 import os
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ def open_bimbam(
     *,
     held_bytes: float,
     progress: Progress,
+    most: int | None = None,
 ) -> PackedSource | ArraySource:
     """Read a file of mean genotypes into memory.
 
@@ -47,6 +49,7 @@ def open_bimbam(
     annotation : where its variants are; None if that is not known.
     held_bytes : most memory that the genotypes may take.
     progress : told of the variants done.
+    most : lines to read at most; all unless given.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def open_bimbam(
     places = {} if annotation is None else _read_annotation(Path(annotation))
     collector = Collector(str(file), len(samples), held_bytes)
     rows = VariantRows(collector)
-    for number, cells in _lines(file, progress):
+    for number, cells in islice(_lines(file, progress), most):
         dosage = _dosages(file, number, cells, len(samples), str(sample))
         chromosome, position = places.get(cells[0], _UNKNOWN)
         rows.add(chromosome, cells[0], position, cells[1], cells[2], dosage)

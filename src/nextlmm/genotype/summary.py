@@ -52,21 +52,24 @@ def summarise_variants(
     source: GenotypeSource,
     samples: IndexArray | None = None,
     *,
+    variants: IndexArray | None = None,
     progress: Progress | None = None,
 ) -> VariantSummary:
-    """Summarise every variant of a source over some of its samples.
+    """Summarise the variants of a source over some of its samples.
 
     Parameters
     ----------
     source : the genotypes.
     samples : positions of distinct samples; all of them if None.
+    variants : positions of the variants, in whose order the columns are; all of them if None.
     progress : told of the variants done.
 
     Cost: one pass over the genotypes, a bounded block at a time; a .bed file is counted without
     being decoded.
     """
     n_samples = len(source.samples) if samples is None else len(samples)
-    n_variants = len(source.variants)
+    index = np.arange(len(source.variants)) if variants is None else variants
+    n_variants = len(index)
     is_counting = isinstance(source, CountingSource)
     size = _VARIANTS_PER_COUNT if is_counting else max(1, _BYTES_PER_BLOCK // (8 * n_samples or 1))
     n_called = np.empty(n_variants, dtype=np.int64)
@@ -74,12 +77,13 @@ def summarise_variants(
     listener = progress or Silent()
     listener.start("Summarising variants", n_variants)
     for start in range(0, n_variants, size):
-        block = np.arange(start, min(start + size, n_variants))
+        at = slice(start, start + size)
+        block = index[at]
         if isinstance(source, CountingSource):
             moments = _moments_of_counts(source.genotype_counts(block, samples), n_samples)
         else:
             moments = _moments_of_dosages(source.dosages(block, samples))
-        n_called[block], frequency[block], variance[block] = moments
+        n_called[at], frequency[at], variance[at] = moments
         listener.advance(len(block))
     listener.finish()
     return VariantSummary(n_called, frequency, variance)

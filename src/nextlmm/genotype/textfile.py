@@ -2,9 +2,11 @@
 
 import bz2
 import difflib
+import errno
 import gzip
 import os
 import re
+import stat
 import zlib
 from pathlib import Path
 
@@ -33,6 +35,7 @@ def read_bytes(path: Path) -> bytes:
     FormatError
         If its compression is damaged.
     """
+    refuse_pipe(path)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -60,12 +63,30 @@ def _zstd_lines(content: bytes) -> bytes:
 
 
 def check_readable(path: Path) -> None:
-    """Raise a MissingFileError if a file is not there, is a folder, or may not be read."""
+    """Raise a MissingFileError if a file is not there, is a folder or pipe, or may not be read."""
+    refuse_pipe(path)
     try:
         with path.open("rb"):
             return
     except OSError as error:
         raise missing_file(path, error) from error
+
+
+def refuse_pipe(path: Path) -> None:
+    """Raise a MissingFileError if a path is a pipe or a device, which can be read once or never.
+
+    An input is read more than once: for its kind, its content, and its checksum.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # whoever opens it says more
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        what = "a pipe" if stat.S_ISFIFO(mode) else "a device"
+        raise MissingFileError(
+            f"{path} is {what}, and an input is read more than once; write its content to a file, "
+            "and name that"
+        )
 
 
 def missing_file(path: Path, error: OSError) -> MissingFileError:
@@ -78,9 +99,9 @@ def missing_file(path: Path, error: OSError) -> MissingFileError:
         else:
             where = f"the folder {path.parent.resolve()} has no such file"
         return MissingFileError(f"{path} does not exist ({where}); {_spelling(path)}")
-    return MissingFileError(
-        f"{path} cannot be read ({error.strerror or error}); check its permissions"
-    )
+    is_allowed = error.errno not in (errno.EACCES, errno.EPERM)
+    advice = "the disk or network that it lies on" if is_allowed else "its permissions"
+    return MissingFileError(f"{path} cannot be read ({error.strerror or error}); check {advice}")
 
 
 def _spelling(path: Path) -> str:

@@ -6,6 +6,7 @@ twice, as PLINK has it; a call of which an allele is missing is missing.
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -39,6 +40,7 @@ def open_vcf(
     field: VcfField = "auto",
     held_bytes: float,
     progress: Progress,
+    most: int | None = None,
 ) -> PackedSource | ArraySource:
     """Read a VCF or BCF file into memory.
 
@@ -49,6 +51,7 @@ def open_vcf(
         describes if "auto".
     held_bytes : most memory that the genotypes may take.
     progress : told of the variants done.
+    most : records to read at most; all unless given.
 
     Raises
     ------
@@ -64,7 +67,14 @@ def open_vcf(
     library = reader_package("cyvcf2", extra="vcf", of="VCF and BCF files")
     with file.open("rb") as content:
         reader = _open_reader(library, file, content)
-        return _read(file, reader, ByteProgress(content, progress), field, held_bytes)
+        return _read(
+            file,
+            reader,
+            progress=ByteProgress(content, progress),
+            field=field,
+            held_bytes=held_bytes,
+            most=most,
+        )
 
 
 def _open_reader(library: Any, file: Path, content: BinaryIO) -> Any:
@@ -81,7 +91,13 @@ def _open_reader(library: Any, file: Path, content: BinaryIO) -> Any:
 
 
 def _read(
-    file: Path, reader: Any, progress: ByteProgress, field: VcfField, held_bytes: float
+    file: Path,
+    reader: Any,
+    *,
+    progress: ByteProgress,
+    field: VcfField,
+    held_bytes: float,
+    most: int | None,
 ) -> PackedSource | ArraySource:
     samples = without_families(reader.samples, file)
     if not len(samples):
@@ -93,7 +109,7 @@ def _read(
     collector = Collector(str(file), len(samples), held_bytes)
     rows = VariantRows(collector)
     progress.start("Reading genotypes")
-    for variant in _variants(file, reader):
+    for variant in islice(_variants(file, reader), most):
         name, alleles = variant.ID or ".", variant.ALT or ["."]
         copies = _copies(file, variant, len(alleles), chosen, len(samples))
         for allele, dosage in zip(alleles, copies, strict=True):

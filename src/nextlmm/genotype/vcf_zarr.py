@@ -38,6 +38,7 @@ def open_vcf_zarr(
     field: VcfField = "auto",
     held_bytes: float,
     progress: Progress,
+    most: int | None = None,
 ) -> PackedSource | ArraySource:
     """Read a VCF-Zarr store, a folder or a .zip file, into memory.
 
@@ -47,6 +48,7 @@ def open_vcf_zarr(
     field : what the genotypes are read from; the first of DS, GP and GT that there is if "auto".
     held_bytes : most memory that the genotypes may take.
     progress : told of the variants done.
+    most : records to read at most, in whole chunks; all unless given.
 
     Raises
     ------
@@ -71,13 +73,16 @@ def open_vcf_zarr(
     collector = Collector(str(path), len(samples), held_bytes)
     progress.start("Reading genotypes", n_variants)
     step = int(calls.chunks[0])
-    for start in range(0, n_variants, step):
-        stop = min(start + step, n_variants)
+    n_read = n_variants if most is None else min(n_variants, -(-most // step) * step)
+    for start in range(0, n_read, step):
+        stop = min(start + step, n_read)
         rows = slice(*np.searchsorted(record, [start, stop]).tolist())
         block = _block(store, chosen, slice(start, stop), record[rows] - start, allele[rows])
         collector.add(block)
         progress.advance(stop - start)
     progress.finish()
+    if n_read < n_variants:
+        variants = variants.take(np.flatnonzero(record < n_read))
     return collector.source(samples, variants, {})
 
 

@@ -32,3 +32,10 @@ def one_thread() -> AbstractContextManager[object]:
     """A context with one BLAS thread: what is computed there is the same on any number of them."""
     limited: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
     return limited
+
+
+def available_cores() -> int:
+    """Processor cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

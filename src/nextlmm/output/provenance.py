@@ -1,12 +1,14 @@
 """Where a result came from: program, command, machine, and the exact bytes of the inputs."""
 
+import contextlib
 import hashlib
 import os
 import platform
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 
 import threadpoolctl
 
-from nextlmm.errors import MissingFileError
+from nextlmm.errors import FormatError, MissingFileError
 from nextlmm.output.schema import column_meanings
 
 _LIBRARIES = ("numpy", "scipy", "polars", "matplotlib", "threadpoolctl")
@@ -114,16 +116,83 @@ def hash_inputs(paths: Mapping[str, str], *, stop: threading.Event | None = None
     }
 
 
+Stamps = Mapping[str, tuple[int, int]]
+"""Size and time of the last change of files, by path; those that are not there have none."""
+
+
+def stamps_of(paths: Iterable[str]) -> Stamps:
+    """Size and time of the last change, in nanoseconds, of files."""
+    found = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            entry = Path(path).stat()
+            found[path] = entry.st_size, entry.st_mtime_ns
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Hashes:
+    """Sizes and hashes of inputs that are being made, and what the files were like before."""
+
+    before: Stamps
+    future: "Future[InputFacts]"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether every hash has been made."""
+        return self.future.done() and self.future.exception() is None
+
+    def result(self, timeout: float | None = None) -> InputFacts:
+        """What `hash_inputs` returns, once it is there, of files that are still the same.
+
+        A file whose time has changed is hashed again, so that one that was merely touched is none
+        that changed.
+
+        Raises
+        ------
+        MissingFileError
+            As `hash_inputs`.
+        FormatError
+            If a file has changed since its stamp was taken.
+        """
+        facts = self.future.result(timeout)
+        of_path = {entry["path"]: entry for entry in facts.values()}
+        after = stamps_of(self.before)
+        for path, stamp in self.before.items():
+            if after.get(path) != stamp and path in of_path:
+                _check_same(path, of_path[path], stamp, after.get(path))
+        return facts
+
+
+def _check_same(
+    path: str, facts: Mapping[str, Any], before: tuple[int, int], after: tuple[int, int] | None
+) -> None:
+    if after is not None and after[0] == before[0] == facts["bytes"]:
+        if _sha256(path, threading.Event()) == facts["sha256"]:
+            return
+        seen = "its content is another one"
+    elif after is None:
+        seen = "it is gone"
+    else:
+        seen = f"it had {before[0]:,} bytes and has {after[0]:,}"
+    raise FormatError(
+        f"{path} has changed during the run ({seen}), so that nobody could say what the results "
+        "are of, and none are written; run again, and leave the inputs alone meanwhile"
+    )
+
+
 @contextmanager
-def hashing(paths: Mapping[str, str]) -> Iterator["Future[InputFacts]"]:
+def hashing(paths: Mapping[str, str], before: Stamps | None = None) -> Iterator[Hashes]:
     """What `hash_inputs` returns, made in a thread of its own while the block does other work.
 
-    A block that ends without having waited for it stops the thread.
+    A block that ends without having waited for it stops the thread.  Files must be as they were at
+    the start of the block, or as they were when the stamps ``before`` were taken.
     """
     stop = threading.Event()
+    stamps = {**stamps_of(paths.values()), **(before or {})}
     with ThreadPoolExecutor(max_workers=1) as pool:
         try:
-            yield pool.submit(hash_inputs, paths, stop=stop)
+            yield Hashes(stamps, pool.submit(hash_inputs, paths, stop=stop))
         finally:
             stop.set()
 

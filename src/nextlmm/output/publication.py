@@ -21,6 +21,7 @@ _ADVICE = {
     errno.EACCES: "check the permissions or choose another --out",
     errno.EPERM: "check the permissions or choose another --out",
     errno.EROFS: "choose another --out",
+    errno.EFBIG: "the system or the shell limits the size of files (ulimit -f): raise that limit",
     errno.ENAMETOOLONG: "choose a shorter --out or trait name",
 }
 

@@ -5,7 +5,7 @@ less that of the chromosome, so that the cost of all of them together is one mor
 where the sums of the chromosomes were kept.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nextlmm.errors import VariantError
@@ -42,7 +42,11 @@ class LeftOut:
 def check_loco(source: GenotypeSource, variants: IndexArray, scaling: Scaling) -> None:
     """Raise VariantError unless every chromosome leaves some variation on the others."""
     varying = variants[scaling.scale[variants] > 0.0]
-    names = list(chromosome_groups(varying, source.variants.chromosome))
+    check_chromosomes(list(chromosome_groups(varying, source.variants.chromosome)))
+
+
+def check_chromosomes(names: Sequence[str]) -> None:
+    """Raise VariantError unless the chromosomes of varying variants are two or more."""
     if len(names) < 2:
         seen = f"only on chromosome {names[0]!r}" if names else "on no chromosome"
         raise VariantError(

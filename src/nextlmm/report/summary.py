@@ -77,7 +77,7 @@ def plain_lines(paragraphs: Iterable[Paragraph]) -> list[str]:
 
 def _trait(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[Paragraph]:
     warnings = [
-        Paragraph("warning", _wrap(sentence(text, [name])), "warning")
+        Paragraph("warning", wrapped(sentence(text, [name])), "warning")
         for text in trait.get("warnings") or ()
     ]
     tested = "test" in trait
@@ -85,9 +85,9 @@ def _trait(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> 
     return [
         Paragraph("", (f"Trait {name}",), "title"),
         *warnings,
-        Paragraph("model", _wrap(*model_lines(name, trait, document))),
-        Paragraph("samples", _wrap(*_samples(trait, document))),
-        Paragraph("variants", _wrap(*variants)),
+        Paragraph("model", wrapped(*model_lines(name, trait, document))),
+        Paragraph("samples", wrapped(*sample_lines(trait, document))),
+        Paragraph("variants", wrapped(*variants)),
         Paragraph("h2", _heritability(trait)),
         *(_tests(trait) if tested else _fit(trait)),
     ]
@@ -96,25 +96,27 @@ def _trait(name: str, trait: Mapping[str, Any], document: Mapping[str, Any]) -> 
 def _tests(trait: Mapping[str, Any]) -> list[Paragraph]:
     lines = certificate_lines(trait["certificate"], trait["budget"])
     return [
-        Paragraph("lambda", _wrap(_inflation(trait))),
+        Paragraph("lambda", wrapped(_inflation(trait))),
         *_loci(trait),
-        Paragraph("certificate", _wrap(*lines)),
+        Paragraph("certificate", wrapped(*lines)),
     ]
 
 
 def _fit(trait: Mapping[str, Any]) -> list[Paragraph]:
     """What there is to say of a null model alone, and of what it predicts."""
-    accuracy = Paragraph("accuracy", _wrap(*accuracy_lines(trait["certificate"])))
+    accuracy = Paragraph("accuracy", wrapped(*accuracy_lines(trait["certificate"])))
     if "prediction" not in trait:
         return [accuracy]
-    return [accuracy, Paragraph("prediction", _wrap(*prediction_lines(trait["prediction"])))]
+    return [accuracy, Paragraph("prediction", wrapped(*prediction_lines(trait["prediction"])))]
 
 
-def _wrap(*sentences: str) -> tuple[str, ...]:
+def wrapped(*sentences: str) -> tuple[str, ...]:
     """The sentences, each from a new line, in lines that fit beside the labels."""
     width = TEXT_WIDTH - LABEL_WIDTH
     return tuple(
-        line for text in sentences for line in textwrap.wrap(text, width, break_on_hyphens=False)
+        line
+        for text in sentences
+        for line in textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
     )
 
 
@@ -190,7 +192,8 @@ def _span(low: float, high: float) -> str:
     return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
-def _samples(trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
+def sample_lines(trait: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
+    """How many samples are left by every step, and the first of those left out."""
     steps = document["samples"]
     lines = [f"{steps['in_genotypes']:,} in the genotype file"]
     dropped = reasons(steps["excluded"])
@@ -236,7 +239,7 @@ def _heritability(trait: Mapping[str, Any]) -> tuple[str, ...]:
         lines.append(interval_bar(estimate, (low, high)))
     by_chromosome = (trait.get("h2_by_chromosome") or {}).values()
     if by_chromosome:
-        lines += _wrap(
+        lines += wrapped(
             f"{_span(min(by_chromosome), max(by_chromosome))} with a chromosome left out, "
             "each for the tests on it"
         )
@@ -253,7 +256,7 @@ def _inflation(trait: Mapping[str, Any]) -> str:
 
 def _loci(trait: Mapping[str, Any]) -> list[Paragraph]:
     hits = trait["top_hits"]
-    heading = Paragraph("loci", _wrap(*loci_lines(hits, trait["variants"]["tested"])))
+    heading = Paragraph("loci", wrapped(*loci_lines(hits, trait["variants"]["tested"])))
     if not hits:
         return [heading]
     header, *rows = hit_rows(hits)
@@ -378,9 +381,11 @@ def _closing(document: Mapping[str, Any]) -> list[Paragraph]:
     files += list(document.get("files", {}).values())
     closing = [
         Paragraph("", ("Run",), "title"),
-        Paragraph("time", _wrap(duration(total) + (f" ({parts})" if parts else ""))),
+        Paragraph("time", wrapped(duration(total) + (f" ({parts})" if parts else ""))),
     ]
-    closing += [Paragraph("advice", _wrap(sentence(text))) for text in document.get("advice") or ()]
+    closing += [
+        Paragraph("advice", wrapped(sentence(text))) for text in document.get("advice") or ()
+    ]
     closing += _checkpoint(document.get("checkpoint") or {})
     if files:
         closing.append(Paragraph("files", tuple(str(path) for path in files)))
@@ -392,11 +397,11 @@ def _checkpoint(found: Mapping[str, Any]) -> list[Paragraph]:
     paragraphs = []
     if "resumed" in found:
         text = f"{', '.join(found['resumed'])}: found before this run began"
-        paragraphs.append(Paragraph("resumed", _wrap(text)))
+        paragraphs.append(Paragraph("resumed", wrapped(text)))
     if "trouble" in found:
         text = (
             f"the checkpoint could not be written ({found['trouble']}): had this run been stopped "
             "after that, it could not have gone on from there"
         )
-        paragraphs.append(Paragraph("warning", _wrap(sentence(text)), "warning"))
+        paragraphs.append(Paragraph("warning", wrapped(sentence(text)), "warning"))
     return paragraphs

@@ -11,7 +11,6 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from nextlmm.errors import FormatError, OutputError, UsageError
-from nextlmm.output.provenance import InputFacts
+from nextlmm.output.provenance import Hashes, InputFacts
 from nextlmm.output.stored import PRIVATE, packed, unpacked, write_atomically
 from nextlmm.run.identity import (
     Facts,
@@ -41,7 +40,6 @@ _BYTES_PER_SECOND = 2e6
 """A hundredth of what a disk takes, checksum included: no value costs more than 1 % of its time."""
 _WRITE_EVERY = 2.0
 """Blocks are written so many times as seldom as what is made at once."""
-Hashes = Future[InputFacts]
 
 
 class Checkpoint:
@@ -162,9 +160,7 @@ class Checkpoint:
 
         Another process may have begun it, whose word stands.
         """
-        is_known = (
-            self._hashes is not None and self._hashes.done() and self._hashes.exception() is None
-        )
+        is_known = self._hashes is not None and self._hashes.is_known
         if self._is_begun and (self._has_hashes or not is_known):
             return
         self.folder.mkdir(mode=0o700, exist_ok=True)

@@ -54,12 +54,10 @@ def run_facts(source: GenotypeSource, cohorts: Sequence[Cohort]) -> dict[str, An
     }
 
 
-def model_facts(cohort: Cohort, null: NullModel, options: GwasOptions) -> dict[str, Any]:
-    """What is said of samples, covariates and null model of a trait, tested or not."""
+def cohort_facts(cohort: Cohort, options: GwasOptions) -> dict[str, Any]:
+    """What is said of the covariates of a trait, and of the model that is fitted to it."""
     budget = Model.from_options(options).budget
     return {
-        "n": null.n,
-        "n_covariates": null.n_covariates,
         "covariates": list(cohort.covariate_names),
         "categories": {
             each.name: {"reference": each.reference, "others": list(each.others)}
@@ -70,6 +68,26 @@ def model_facts(cohort: Cohort, null: NullModel, options: GwasOptions) -> dict[s
         "mode": options.mode,
         "method": options.method,
         "budget": None if budget is None else asdict(budget),
+    }
+
+
+def sample_facts(cohort: Cohort) -> dict[str, Any]:
+    """Who is analysed, and who is left out for a reason of the trait."""
+    return {
+        "analysed": len(cohort),
+        "excluded": _own_reasons(cohort.exclusions),
+        "excluded_first_ids": {
+            reason: list(ids) for reason, ids in _own_reasons(cohort.excluded_ids).items()
+        },
+    }
+
+
+def model_facts(cohort: Cohort, null: NullModel, options: GwasOptions) -> dict[str, Any]:
+    """What is said of samples, covariates and null model of a trait, tested or not."""
+    return {
+        "n": null.n,
+        "n_covariates": null.n_covariates,
+        **cohort_facts(cohort, options),
         "h2": null.h2,
         "h2_se": null.h2_se,
         "h2_interval": null.h2_interval,
@@ -82,13 +100,7 @@ def model_facts(cohort: Cohort, null: NullModel, options: GwasOptions) -> dict[s
         "log_likelihood_reml": null.log_likelihood_reml,
         "log_likelihood_ml": null.log_likelihood_ml,
         "covariate_effects": _effects(cohort, null),
-        "samples": {
-            "analysed": len(cohort),
-            "excluded": _own_reasons(cohort.exclusions),
-            "excluded_first_ids": {
-                reason: list(ids) for reason, ids in _own_reasons(cohort.excluded_ids).items()
-            },
-        },
+        "samples": sample_facts(cohort),
     }
 
 

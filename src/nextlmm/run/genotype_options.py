@@ -45,7 +45,8 @@ class GenotypeFiles:
     out
         Prefix of every file, as in results/cohort.
     memory
-        Memory for large arrays, in GiB. Half of the machine's unless given.
+        Memory for large arrays, in GiB. Half of what machine, container and scheduler allow unless
+        given.
     threads
         Processor cores to use. All of them unless given.
     """

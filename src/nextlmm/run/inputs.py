@@ -1,10 +1,12 @@
 """Genotypes and filters of variants as the options name them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from nextlmm.genotype.chromosome import chromosome_key
 from nextlmm.genotype.filters import VariantFilter, read_id_list
 from nextlmm.genotype.source import GenotypeSource, open_genotypes
+from nextlmm.genotype.textfile import refuse_pipe
 from nextlmm.progress import Progress
 from nextlmm.relatedness.prune_rule import parse_pruning
 from nextlmm.run.exact.route import allowed_bytes
@@ -16,6 +18,7 @@ from nextlmm.run.related import RelatedChoice
 def open_source(options: GwasOptions, listener: Progress) -> GenotypeSource:
     """The genotypes that are tested; see `nextlmm.genotype.source.open_genotypes`."""
     path, kind = options.genotypes
+    refuse_pipe(Path(path))
     return open_genotypes(
         path,
         kind=kind,
@@ -47,18 +50,21 @@ def tested_filter(options: GwasOptions) -> VariantFilter:
 
 
 def related_choice(
-    options: GwasOptions, tested: VariantFilter, listener: Progress
+    options: GwasOptions,
+    tested: VariantFilter,
+    listener: Progress,
+    opened: GenotypeSource | None = None,
 ) -> RelatedChoice:
     """What the relationship matrix is made of: the tested variants unless options say otherwise.
 
     Limits on frequency, missing calls and equilibrium hold for its variants too; lists of variants
-    and of chromosomes to test do not.
+    and of chromosomes to test do not.  ``opened`` are genotypes of its own, if they are at hand.
     """
     pruning = None if options.grm_prune is None else parse_pruning(options.grm_prune)
     if options.grm_bfile is None and options.grm_extract is None:
         return RelatedChoice(pruning=pruning)
-    source = None
-    if options.grm_bfile is not None:
+    source = opened
+    if source is None and options.grm_bfile is not None:
         source = open_genotypes(
             options.grm_bfile,
             vcf_field=options.vcf_field,

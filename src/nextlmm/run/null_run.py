@@ -15,7 +15,7 @@ from nextlmm.linalg.threads import available_threads
 from nextlmm.output.document import write_document
 from nextlmm.output.names import refuse_inputs, trait_files
 from nextlmm.output.pandas_frame import pandas_frame
-from nextlmm.output.provenance import describe_run, hashing
+from nextlmm.output.provenance import describe_run, hashing, stamps_of
 from nextlmm.output.publication import Publication, check_writable
 from nextlmm.output.table import write_plain_table, write_table
 from nextlmm.progress import Progress, Silent
@@ -29,6 +29,7 @@ from nextlmm.run.pipeline import (
     Inputs,
     cohort_of,
     input_paths,
+    named_paths,
     prepare,
     read_inputs,
     with_same_samples,
@@ -136,9 +137,10 @@ def run_null(
     """
     watch, started, listener = Stopwatch(begin), datetime.now(UTC), progress or Silent()
     with threadpool_limits(options.threads):
+        before = stamps_of(named_paths(options).values())
         with watch.stage("reading tables"):
             job = _read(options, task, listener)
-        with hashing(job.paths) as hashes:
+        with hashing(job.paths, before) as hashes:
             found = {
                 fitted.cohort.trait: (fitted, task.further(fitted, listener))
                 for fitted in _fitted_traits(job, options, listener)

@@ -229,7 +229,8 @@ class GwasOptions:
     exclude
         Leave out the variants listed in this file.
     memory
-        Memory for large arrays, in GiB. Half of the machine's unless given.
+        Memory for large arrays, in GiB. Half of what machine, container and scheduler allow unless
+        given.
     threads
         Processor cores to use. All of them unless given.
     seed

@@ -66,7 +66,7 @@ def gwas_part(
     with threadpool_limits(options.threads):
         job = read_job(options, listener)
         with (
-            hashing(job.paths) as hashes,
+            hashing(job.paths, job.before) as hashes,
             checkpoint_of(options, threads, job.paths, hashes) as checkpoint,
         ):
             kept = Kept(checkpoint, part=part)

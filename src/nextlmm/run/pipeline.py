@@ -26,7 +26,7 @@ from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.threads import available_threads
 from nextlmm.output.names import RunFiles, run_files
 from nextlmm.output.pandas_frame import pandas_frame
-from nextlmm.output.provenance import describe_run, hashing
+from nextlmm.output.provenance import Stamps, describe_run, hashing, stamps_of
 from nextlmm.output.publication import Publication, check_writable
 from nextlmm.output.tabix import is_within_reach
 from nextlmm.progress import Progress, Silent
@@ -41,6 +41,7 @@ from nextlmm.run.advice import reading_advice
 from nextlmm.run.analysis import analyse, in_genome_order
 from nextlmm.run.checkpoint import checkpoint_of
 from nextlmm.run.chosen_trait import chosen_trait
+from nextlmm.run.cost import check_memory
 from nextlmm.run.exact.route import allowed_bytes, check_square
 from nextlmm.run.facts import TraitResult, run_facts, trait_facts
 from nextlmm.run.inputs import open_source, related_choice, tested_filter
@@ -144,7 +145,7 @@ def gwas(
             job = read_job(options, listener)
         inputs, cohorts = job.inputs, job.cohorts
         with (
-            hashing(job.paths) as hashes,
+            hashing(job.paths, job.before) as hashes,
             checkpoint_of(options, threads, job.paths, hashes) as checkpoint,
         ):
             results = run_traits(inputs, cohorts, options, listener, Kept(checkpoint))
@@ -167,8 +168,12 @@ def gwas(
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What was read, the samples of each trait, every input by its role, and the files to come."""
+    """What was read, the samples of each trait, every input by its role, and the files to come.
 
+    ``before`` are the stamps of the input files before they were read.
+    """
+
+    before: Stamps
     inputs: Inputs
     cohorts: Sequence[Cohort]
     paths: Mapping[str, str]
@@ -177,6 +182,7 @@ class Job:
 
 def read_job(options: GwasOptions, listener: Progress) -> Job:
     """Read all tables, and refuse what cannot be written before any work."""
+    before = stamps_of(named_paths(options).values())
     inputs = read_inputs(options, listener)
     traits = split_names("trait", options.trait, inputs.traits.columns)
     cohorts = [cohort_of(inputs, options, name) for name in traits or (None,)]
@@ -192,7 +198,7 @@ def read_job(options: GwasOptions, listener: Progress) -> Job:
         inputs=paths.values(),
     )
     check_writable(files.paths())
-    return Job(inputs, cohorts, paths, files)
+    return Job(before, inputs, cohorts, paths, files)
 
 
 def _publish(
@@ -230,15 +236,24 @@ def _publish(
     return document
 
 
-def read_inputs(options: GwasOptions, listener: Progress) -> Inputs:
-    """Read every file of a run but the genotypes, which are opened."""
+def read_inputs(
+    options: GwasOptions,
+    listener: Progress,
+    *,
+    opened: tuple[GenotypeSource, GenotypeSource | None] | None = None,
+) -> Inputs:
+    """Read every file of a run but the genotypes, which are opened.
+
+    ``opened`` are those to test and those of the relationship matrix, if they are at hand.
+    """
     # Genotypes may take minutes to read: what is quick to refuse is refused before.
     formula = None if options.covar_formula is None else parse_formula(options.covar_formula)
     traits = read_sample_table(options.pheno)
     covariates = read_sample_table(options.covar) if options.covar else None
     variant_filter = tested_filter(options)
     begin = time.perf_counter()
-    source = open_source(options, listener)
+    source = open_source(options, listener) if opened is None else opened[0]
+    apart = None if opened is None else opened[1]
     return Inputs(
         source=source,
         advice=_advice(options, source, time.perf_counter() - begin),
@@ -248,9 +263,9 @@ def read_inputs(options: GwasOptions, listener: Progress) -> Inputs:
         keep=read_sample_list(options.keep) if options.keep else None,
         remove=read_sample_list(options.remove) if options.remove else None,
         variant_filter=variant_filter,
-        related=related_choice(options, variant_filter, listener),
-        kin=_read_kin(options),
-        given=_read_given(options),
+        related=related_choice(options, variant_filter, listener, apart),
+        kin=read_kin(options),
+        given=read_given(options),
     )
 
 
@@ -265,7 +280,7 @@ def _advice(options: GwasOptions, source: GenotypeSource, seconds: float) -> tup
     )
 
 
-def _read_given(options: GwasOptions) -> Relationships | RelationshipSet | None:
+def read_given(options: GwasOptions) -> Relationships | RelationshipSet | None:
     """The relationships that the user gives in place of those of the genotypes."""
     if options.pedigree is not None:
         return read_pedigree(options.pedigree)
@@ -277,7 +292,7 @@ def _read_given(options: GwasOptions) -> Relationships | RelationshipSet | None:
     return read_relationships(options.grm, options.grm_id, held_bytes=held_bytes)
 
 
-def _read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | None:
+def read_kin(options: GwasOptions) -> SampleColumns | Pedigree | KinshipList | None:
     """What the user says of the order of the samples."""
     if options.order is not None:
         return read_order(options.order)
@@ -381,6 +396,7 @@ def prepare(
         given=_given(inputs, cohort, model),
         kin=inputs.kin,
     )
+    check_memory(problem, model)
     return selection, problem.before_traits(cohorts)
 
 
@@ -398,10 +414,15 @@ def _given(inputs: Inputs, cohort: Cohort, model: Model) -> FloatArray | Chromos
     return inputs.given.among(rows)
 
 
+def named_paths(options: GwasOptions) -> dict[str, str]:
+    """The tables and lists that options name, by role."""
+    named = {name: getattr(options, name) for name in _INPUTS}
+    return {name: path for name, path in named.items() if path is not None}
+
+
 def input_paths(options: GwasOptions, inputs: Inputs) -> dict[str, str]:
     """Every input file by role, for the record and so that none is overwritten."""
-    named = {name: getattr(options, name) for name in _INPUTS}
-    chosen = {name: path for name, path in named.items() if path is not None}
+    chosen = named_paths(options)
     given = {} if inputs.given is None else inputs.given.files
     related = {} if inputs.related.source is None else inputs.related.source.files
     apart = {f"grm_{role}": path for role, path in related.items()}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from nextlmm.cli.commands.shared import PROGRAM_BEGIN, RUN, Debug, show
+from nextlmm.cli.commands.shared import PROGRAM_BEGIN, RUN, Debug, DryRun, show, show_plan
 from nextlmm.cli.progress import ScreenProgress
 from nextlmm.report.wording import duration
 from nextlmm.run.options import GwasOptions
@@ -32,7 +32,9 @@ GWAS_EXAMPLES = """Examples:
 """
 
 
-def gwas(options: GwasOptions, *, profile: Profile = False, debug: Debug = False) -> None:
+def gwas(
+    options: GwasOptions, *, dry_run: DryRun = False, profile: Profile = False, debug: Debug = False
+) -> None:
     """Test every variant for association with a trait.
 
     Writes OUT.TRAIT.tsv.gz (one row per variant) with its index, OUT.TRAIT.manhattan.png,
@@ -41,6 +43,9 @@ def gwas(options: GwasOptions, *, profile: Profile = False, debug: Debug = False
     are complete. A run that was stopped goes on with --resume.
     """
     del debug  # read by the entry point, which handles errors
+    if dry_run:
+        show_plan(options)
+        return
     # The numerical libraries load in a second: --help and usage errors must not wait for them.
     if options.part is not None:
         _do_part(options)

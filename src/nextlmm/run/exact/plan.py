@@ -7,6 +7,7 @@ figures of one processor core, so that the same problem takes the same route on 
 """
 
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Literal
 
 from nextlmm.errors import UsageError
@@ -14,7 +15,7 @@ from nextlmm.errors import UsageError
 Way = Literal["dense", "hodlr", "components", "plain"]
 Precision = Literal["single", "double"]
 
-DENSE_WORTH = 1.5
+DENSE_WORTH = 2.5
 """Exact denominators for every variant are worth this many times the time of predicted ones, times
 the hardness of the problem: the harder it is, the worse is a prediction."""
 
@@ -30,13 +31,17 @@ _SQUARES = 6  # (n, n) arrays that dense algebra holds at a time, two of them of
 _INVERSE_BYTES = 8.0  # of an inverse factor in single precision, for each of n^2
 _SYRK, _CHOLESKY, _REFLECT, _FORMS = 40e9, 20e9, 6e9, 55e9  # operations a second, one core
 _PRODUCT, _DECODE, _PREDICT = 90e9, 0.8e9, 60e9
-_ITERATIONS, _STEPS, _PROBES, _AUDITED, _AUDIT_STEPS = 20, 14, 40, 96, 8
-_ORDER_COLUMNS = 100  # in search of components
+_ITERATIONS, _STEPS, _PROBES, _AUDITED, _AUDIT_STEPS = 12, 14, 22, 60, 5
+_ORDER_COLUMNS, _THINNED_COLUMNS = 56, 112  # in search of components, of all and of some variants
+_THINNED = 20_000  # variants at most that these are
+_EACH_SECONDS = 3.5e-5  # for each tested variant, however few samples, in double precision
 _BULK_EDGE = 2.5  # largest eigenvalue that is left to iterations where those numbers were measured
-_BUILD_SECONDS = 3.5e-3  # of the order and three hierarchical factors, for each sample
+_BUILD_SECONDS = 2.2e-3  # of the order and three hierarchical factors, for each sample
 _FACTOR_COLUMNS = 128  # numbers of the factor for each sample
-_PROGRAM = 1.6e8  # bytes of the program itself
-_WORK_COLUMNS = 2048  # of all arrays of a block solve, for each sample
+_PROGRAM = 2.4e8  # bytes of the program itself, its libraries and what they have compiled
+_ROW_BYTES = 1_500.0  # of all tables, for each variant
+_SAMPLE_BYTES = 28_000.0  # of all arrays of a block solve, of factors, and of a sample of variants
+_SEARCH_BYTES = 1.4e8  # at most, of the genotypes that relatives are searched in
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ class Size:
 
     n samples, ``related`` variants in the matrix, ``tested`` variants to test, ``chromosomes``
     left out in turn (1 without LOCO), ``heritabilities`` that the tests are done at, and
-    ``bulk_edge``, the largest eigenvalue of K but for some that stand out.
+    ``bulk_edge``, the largest eigenvalue of K but for some that stand out.  ``is_packed`` says
+    whether the genotypes are calls, and ``source_bytes`` what their source holds of them in memory.
     """
 
     n: int
@@ -54,6 +60,8 @@ class Size:
     chromosomes: int
     heritabilities: int = 1
     bulk_edge: float = _BULK_EDGE
+    is_packed: bool = True
+    source_bytes: float = 0.0
 
     @property
     def hardness(self) -> float:
@@ -113,23 +121,37 @@ def dense_cost(size: Size, *, memory: float = 0.0, precision: Precision | None =
         + size.heritabilities * square * size.tested / (speed * _FORMS)
     )
     if single:
-        products = product_cost(replace(size, tested=0))
+        products = product_cost(replace(size, tested=0), memory=memory)
         polished = _POLISHED * square * n / (speed * _CHOLESKY)
         packed = (4.0 * _TRIANGLES / 2.0 + _INVERSE_BYTES) * square
         return Cost(seconds + products.seconds / 2.0 + polished, packed + products.n_bytes)
-    n_bytes = _PROGRAM + 8.0 * _SQUARES * square + (parts if is_held else 0.0)
+    n_bytes = _held_anyway(size) + 8.0 * _SQUARES * square + (parts if is_held else 0.0)
+    seconds += size.heritabilities * size.tested * _EACH_SECONDS
     return Cost(seconds + 4.0 / 3.0 * square * n / _REFLECT, n_bytes)
 
 
-def product_cost(size: Size) -> Cost:
-    """Of products with the genotypes: h2, factor, one solve per chromosome, audit, prediction."""
+def product_cost(size: Size, *, memory: float = inf) -> Cost:
+    """Of products with the genotypes: h2, factor, one solve per chromosome, audit, prediction.
+
+    Genotypes are held, both ways round, where half of ``memory`` has room for them, and read anew
+    in every product elsewhere.
+    """
     genotypes = float(size.n) * size.related
     solved = _ITERATIONS * size.chromosomes + _AUDIT_STEPS * _AUDITED
-    columns = (_STEPS * _PROBES + size.heritabilities * solved) * size.hardness + _ORDER_COLUMNS
+    columns = (_STEPS * _PROBES + size.heritabilities * solved) * size.hardness
+    columns += _ORDER_COLUMNS + _THINNED_COLUMNS * min(1.0, _THINNED / max(size.related, 1))
     predicted = size.heritabilities * float(size.n) * size.tested * 2.0 * _FACTOR_COLUMNS
     seconds = 4.0 * genotypes * columns / _PRODUCT + _BUILD_SECONDS * size.n
-    n_bytes = _PROGRAM + genotypes / 2.0 + 8.0 * size.n * (_FACTOR_COLUMNS + _WORK_COLUMNS)
+    held = genotypes / 2.0 if size.is_packed else 4.0 * genotypes
+    searched = min(_SEARCH_BYTES, 4.0 * size.n * 8192)
+    n_bytes = _held_anyway(size) + _SAMPLE_BYTES * size.n + searched
+    n_bytes += held if held <= memory / 2.0 else 0.0
     return Cost(seconds + predicted / _PREDICT, n_bytes)
+
+
+def _held_anyway(size: Size) -> float:
+    """Bytes of the program, of the genotypes that their source holds, and of all tables."""
+    return _PROGRAM + size.source_bytes + _ROW_BYTES * max(size.related, size.tested)
 
 
 def make_plan(
@@ -161,7 +183,8 @@ def replanned(plan: Plan, size: Size, *, memory: float) -> Plan:
     """
     if plan.requested or plan.way == "dense":
         return plan
-    dense, products = dense_cost(size, memory=memory, precision="single"), product_cost(size)
+    dense = dense_cost(size, memory=memory, precision="single")
+    products = product_cost(size, memory=memory)
     worth = DENSE_WORTH * size.hardness
     if dense.n_bytes > memory or dense.seconds > worth * products.seconds:
         return replace(plan, cost=products, other=dense)
@@ -190,7 +213,7 @@ def instead_of(plan: Plan, size: Size, *, memory: float) -> Plan | None:
 
 def _choose(size: Size, requested: Way | None, memory: float, only_dense: str | None) -> Plan:
     dense = dense_cost(size, memory=memory, precision="double" if only_dense is not None else None)
-    products = product_cost(size)
+    products = product_cost(size, memory=memory)
     if only_dense is not None:
         if requested not in (None, "dense"):
             raise UsageError(
