@@ -50,7 +50,7 @@ def find_compressed(
 ) -> Findings:
     """Null model, tests and certificate of the hierarchical approximation of K.
 
-    K is compressed once, from all variants.  K without a chromosome has the same columns and leaves
+    K is compressed once, from a sample of its variants.  K without a chromosome has the same columns and leaves
     and energies of its own, so that no variant is tested against itself.
 
     Cost: four passes over the variants, some ten over as many of them as there are samples, one
