@@ -50,12 +50,12 @@ def find_compressed(
 ) -> Findings:
     """Null model, tests and certificate of the hierarchical approximation of K.
 
-    K is compressed once, from a sample of its variants.  K without a chromosome has the same columns and leaves
-    and energies of its own, so that no variant is tested against itself.
+    K is compressed once, from a sample of its variants.  K without a chromosome has the same
+    columns, and leaves and energies of its own, so that no variant is tested against itself.
 
-    Cost: four passes over the variants, some ten over as many of them as there are samples, one
-    application of a factor to every variant, and the certificate's products: some 20 for each
-    left-out chromosome, a solve for each, and some 200 columns more.
+    Cost: two passes over the sample, one application of a factor to every variant, and the
+    certificate's products: some ten with one panel of columns, and six with one for each left-out
+    chromosome and 58 more.
     """
     operator = operator_of(problem, model, listener, stopwatch)
     with one_thread():
