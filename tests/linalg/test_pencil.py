@@ -86,6 +86,24 @@ def test_solutions__are_those_of_a_dense_solve_and_their_residuals_are_known():
     np.testing.assert_allclose(whole, np.linalg.solve(s, start), rtol=1e-7, atol=1e-9)
 
 
+def test_extremes__are_the_eigenvectors_furthest_from_1():
+    _, _, s = pencil(LEAVES)
+    mu, vectors = np.linalg.eigh(s)
+    worth = mu - 1.0 - np.log(mu)
+    best = np.argsort(-worth)[:3]
+    found = run(s, signs(6), lambda processes: processes[0].steps == 14)
+    values, directions = found.extremes(3)
+    np.testing.assert_allclose(values, mu[best], rtol=1e-3)
+    cosines = np.abs(np.sum(directions * vectors[:, best], axis=0))
+    np.testing.assert_allclose(cosines, 1.0, atol=1e-2)
+    values, directions = found.extremes(20)
+    np.testing.assert_allclose(directions.T @ directions, np.eye(20), atol=1e-6)
+    np.testing.assert_allclose(np.sum(directions * (s @ directions), axis=0), values, rtol=1e-6)
+    of_identity, whole = run(np.eye(N), signs(3)).extremes(5)
+    np.testing.assert_allclose(of_identity, np.ones(3), rtol=1e-12)
+    assert whole.shape == (N, 3)
+
+
 def test_lanczos__a_process_that_has_ended_waits_for_the_others():
     s = np.diag(np.linspace(0.5, 2.0, N))
     start = np.column_stack([np.eye(N)[0] * 3.0, signs(1)[:, 0], np.zeros(N)])

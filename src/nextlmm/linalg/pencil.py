@@ -23,6 +23,7 @@ PencilProduct = Callable[[FloatArray], FloatArray]
 
 MOST_STEPS = 40
 _EXHAUSTED = 1e-10  # share of the largest coefficient that is left when a space is invariant
+_DEPENDENT = 1e-8  # share of the largest squared length, below which a vector is no new one
 _SHORTER = 2  # steps less, to see whether a quadrature has converged
 _OPEN_SHARE, _NEGLIGIBLE = 0.2, 1e-3  # of the half width of an interval, and nats, left open
 
@@ -89,6 +90,31 @@ class Run:
         for own, vectors in zip(weights, self.vectors, strict=True):
             result += own * vectors
         return result
+
+    def extremes(self, count: int) -> tuple[FloatArray, FloatArray]:
+        """Ritz pairs of S furthest from 1, at most ``count``: values (r,), orthonormal (n, r).
+
+        From the space of all processes together; furthest by mu - 1 - log mu.
+
+        Cost: n operations for the square of the number of all vectors.
+        """
+        parts, images = [], []
+        for column, process in enumerate(self.processes):
+            own = np.column_stack([each[:, column] for each in self.vectors[: process.steps]])
+            # S Q is known for all vectors that have a next one.
+            known = process.steps if process.is_complete else process.steps - 1
+            band = np.diag(process.main) + np.diag(process.off, 1) + np.diag(process.off, -1)
+            parts.append(own[:, :known])
+            images.append(own @ band[:, :known])
+        space, image = np.column_stack(parts), np.column_stack(images)
+        length, rotation = linalg.eigh(space.T @ space)
+        kept = length > _DEPENDENT * length[-1] if len(length) else length > 0.0
+        rotation = rotation[:, kept] / np.sqrt(length[kept])
+        mixed = rotation.T @ (space.T @ image) @ rotation
+        values, inner = linalg.eigh(0.5 * (mixed + mixed.T))
+        positive = np.flatnonzero(values > 0.0)
+        best = positive[np.argsort(-_excess(values[positive]), kind="stable")[:count]]
+        return values[best], space @ (rotation @ inner[:, best])
 
 
 @dataclass(frozen=True)

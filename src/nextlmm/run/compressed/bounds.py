@@ -3,8 +3,11 @@
 A test depends on (x'Py)^2 / x'Px.  Scores come from one exact vector Py for each group of variants.
 The denominators x'P_H x of the scan are audited as the exact mode audits its predictions: x'Px of
 some variants, spread over x'P_H x / x'x, is solved for, and says how the ratio of the two goes with
-that share and how widely it varies around it.  The variants that stand out most fill the last panel
-of the solve, and are known themselves.
+that share and how widely it varies around it.  What a factor misses need not be chance: it may be a
+direction, such as a small population, that many variants follow.  So the directions in which it is
+furthest from the exact matrix are put into the prediction first, and the variants that lie in them
+most are audited too.  The variants that stand out most fill the last panel of the solve, and are
+known themselves.
 """
 
 from collections.abc import Sequence
@@ -21,7 +24,7 @@ from nextlmm.linalg.covariance import FloatArray
 from nextlmm.lmm.design import Design
 from nextlmm.relatedness.operator import RelationshipOperator
 from nextlmm.run.columns import ScanColumns
-from nextlmm.run.compressed.likelihood import PANEL
+from nextlmm.run.compressed.likelihood import PANEL, Missed
 from nextlmm.run.compressed.solves import Solved, Wanted, solve_exactly
 from nextlmm.run.exact.denominators import Audit, Denominators, predicted_denominators, with_exact
 from nextlmm.run.exact.forms import Forms, join_forms
@@ -31,7 +34,8 @@ from nextlmm.run.variant_tile import in_threads
 
 LEAST_Z_TOLERANCE = 0.03
 """A bound as wide as that of the denominators needs no sharper scores."""
-AUDITED, RTOL = 54, 4e-3
+AUDITED, RTOL = 48, 4e-3
+_FOLLOWING = 6  # variants audited because they lie in the missed directions
 _FEWEST_STRONGEST = 4
 
 
@@ -70,12 +74,16 @@ class Bounded:
 
 @dataclass(frozen=True, eq=False)
 class ExactModel:
-    """The exact side of a problem in the order of its factors; ``factor`` preconditions."""
+    """The exact side of a problem in the order of its factors.
+
+    ``factor`` preconditions; ``missed`` is what the compression misses most.
+    """
 
     problem: Problem
     design: Design
     operator: RelationshipOperator
     factor: ProjectedFactor
+    missed: Missed
 
     def bound(
         self, tested: Sequence[Tested], test: Test, *, z_tolerance: float, seed: int
@@ -89,11 +97,19 @@ class ExactModel:
 
         Cost: some six products with 80 columns, and a product of every variant with one vector.
         """
-        forms = join_forms([part.forms for part in tested])
+        compressed = join_forms([part.forms for part in tested])
         group = np.repeat(np.arange(len(tested)), [len(part.group.variants) for part in tested])
         variants = np.concatenate([part.group.variants for part in tested])
+        meeting = np.concatenate(
+            [self._products(self.missed.vectors, part.group.variants) for part in tested]
+        )
+        ratio = _followed(meeting, self.missed, compressed)
+        forms = replace(
+            compressed, predicted=compressed.predicted * ratio, share=compressed.share * ratio
+        )
         rule = Audit(AUDITED, RTOL, seed)
         audit = choose_audit(forms.share, rule.count, np.random.default_rng(rule.seed))
+        audit = _with_following(audit, ratio)
         strongest = _strongest(forms, audit, len(tested))
         chosen = np.r_[audit, strongest]
         wanted = Wanted(
@@ -109,7 +125,7 @@ class ExactModel:
         denominators = _denominators(forms, audit, strongest, solved)
         score = np.concatenate(
             [
-                self._scores(py, part.group.variants)
+                self._products(py[:, None], part.group.variants)[:, 0]
                 for py, part in zip(solved.py.T, tested, strict=True)
             ]
         )
@@ -120,21 +136,40 @@ class ExactModel:
         parts = zip(tested, np.split(low, ends), np.split(high, ends), strict=True)
         return Bounded(
             columns=[replace(p.columns, log_p_low=low, log_p_high=high) for p, low, high in parts],
-            predicted=forms.predicted,
+            predicted=compressed.predicted,
             denominators=denominators,
             solved=solved,
             z_error=_z_error(forms, score, denominators, solved, group, self.design),
             n_strongest=len(strongest),
         )
 
-    def _scores(self, py: FloatArray, variants: IndexArray) -> FloatArray:
-        """The product of every variant, (m,), with a vector outside the covariates."""
+    def _products(self, x: FloatArray, variants: IndexArray) -> FloatArray:
+        """The products of every variant, (m, k), with vectors (n, k) outside the covariates."""
         parts = in_threads(
-            lambda block: self.problem.tile(block).products(py[:, None])[:, 0],
+            lambda block: self.problem.tile(block).products(x),
             self.problem.blocks(variants),
             self.operator.threads,
         )
         return np.concatenate(parts)
+
+
+def _followed(meeting: FloatArray, missed: Missed, forms: Forms) -> FloatArray:
+    """What the missed directions make of x'Px / x'P_H x, (m,).
+
+    The directions are those of the whole genome, so that their shares may add up to a little more
+    than all of a variant that is tested without its chromosome.
+    """
+    share = meeting**2 / forms.predicted[:, None]
+    share /= np.maximum(1.0, share.sum(axis=1))[:, None]
+    return np.asarray(1.0 + share @ (missed.ratio - 1.0))
+
+
+def _with_following(audit: IndexArray, ratio: FloatArray) -> IndexArray:
+    """The audit, and variants that lie in the missed directions most, in either sense."""
+    known = np.setdiff1d(np.flatnonzero(np.isfinite(ratio)), audit)
+    ordered = known[np.argsort(ratio[known], kind="stable")]
+    ends = _FOLLOWING // 2
+    return np.union1d(audit, np.r_[ordered[:ends], ordered[len(ordered) - ends :]])
 
 
 def log_p_ends(

@@ -127,7 +127,11 @@ def _find(
     with stopwatch.stage("certificate"):
         preconditioner = factor if h2_of_bounds is None else matrix.hierarchy.factor(h2_of_bounds)
         side = ExactModel(
-            ordered.problem, design, ordered.operator, projected_factor(preconditioner, design)
+            ordered.problem,
+            design,
+            ordered.operator,
+            projected_factor(preconditioner, design),
+            probed.missed,
         )
         bounded = side.bound(tested, model.test, z_tolerance=model.z_tolerance, seed=model.seed)
         certificate = describe_compressed(

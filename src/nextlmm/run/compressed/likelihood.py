@@ -26,6 +26,8 @@ from nextlmm.relatedness.operator import RelationshipOperator
 
 PANEL = WIDTH["float32"]
 """Columns that cost no more than one."""
+MISSED = WIDTH["float64"]
+"""Directions that the audit knows of: a panel in double precision."""
 _FEWEST_PROBES = 8
 _TRAIT_RESIDUAL, _OTHER_RESIDUAL = 3e-4, 1e-2  # the noise of the probes is larger than either's
 _MOST_NEWTON = 3
@@ -36,13 +38,27 @@ class Probed:
     """The exact model at one h2, seen through a factor.
 
     divergence : of the factor.
+    missed : what the factor misses most.
     slope : of the exact REML in h2, None at 0 or if the steps were too few to know it; ``noise`` is
         its Monte-Carlo standard error.
     """
 
     divergence: EstimatedDivergence
+    missed: "Missed"
     slope: float | None
     noise: float
+
+
+@dataclass(frozen=True, eq=False)
+class Missed:
+    """Directions in which a factor is furthest from the matrix it stands for.
+
+    ratio : about x'Px / x'P_H x of an x that lies in one of them alone, (r,).
+    vectors : (n, r), as they meet x: (v'x)^2 / x'P_H x is how much of x lies in one.
+    """
+
+    ratio: FloatArray
+    vectors: FloatArray
 
 
 @dataclass(frozen=True)
@@ -92,9 +108,10 @@ class Likelihood:
 
         run = lanczos(product, np.column_stack([whitened, signs]), is_enough)
         divergence = estimate_divergence(run.processes[known:])
+        missed = _missed(run, factor, design)
         if h2 == 0.0 or not _is_solved(run.processes):
-            return Probed(divergence, None, np.inf)
-        return Probed(divergence, *_slope(run, factor, y, design, signs, h2))
+            return Probed(divergence, missed, None, np.inf)
+        return Probed(divergence, missed, *_slope(run, factor, y, design, signs, h2))
 
     def exact_h2(self, null: NullModel, at_null: Probed) -> ExactH2 | None:
         """Where the exact REML is highest, near that of the compressed matrix.
@@ -122,6 +139,14 @@ class Likelihood:
                 if here.slope is not None and (before - here.slope) / (h2 - at) > 0.0:
                     curvature = (before - here.slope) / (h2 - at)
         return None
+
+
+def _missed(run: Run, factor: HierarchicalFactor, design: Design) -> Missed:
+    """The directions, covariates taken out as P_H takes them out."""
+    values, vectors = run.extremes(MISSED)
+    basis = np.linalg.qr(factor.whiten(design.basis))[0]
+    vectors = vectors - basis @ (basis.T @ vectors)
+    return Missed(1.0 / values, factor.whiten_transposed(vectors))
 
 
 def _is_solved(processes: Sequence[Process]) -> bool:
