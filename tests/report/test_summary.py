@@ -235,13 +235,35 @@ def test_dense_algebra_says_why_it_was_chosen(document: dict[str, Any]) -> None:
     assert "nothing was approximated route dense: a square matrix is cheaper" in words(document)
 
 
+COMPRESSED = {
+    "kl": 2.5,
+    "kl_interval": [2.4, 2.6],
+    "kl_how": ESTIMATED,
+    "neg_log_10_p_error_max": 3.0,
+    "refined": 4,
+    "audited": 54,
+    "chi2_error_refined": 0.0021,
+    "chi2_error_predicted": 0.163,
+    "audit_largest": 0.052,
+}
+"""A certificate of the compressed model without its matrix."""
+
+
 def test_a_divergence_that_was_estimated_advises_the_exact_mode(document: dict[str, Any]) -> None:
     trait = document["traits"]["height"]
-    trait["certificate"].update(
-        kl=2.5, kl_interval=[2.4, 2.6], kl_how=ESTIMATED, neg_log_10_p_error_max=3.0
-    )
+    trait["certificate"].update(COMPRESSED)
     shown = words(document)
     assert (
         "KL divergence 2.50 (95 % interval 2.40 to 2.60) from the exact model (estimated" in shown
     )
     assert "too coarse for single tests; use --mode exact for that" in shown
+    assert "exact chi-square of 58 variants solved for, within 0.21 %" in shown
+    assert "that of the others predicted, within 17 % by an audit of 54 (largest error" in shown
+
+
+def test_few_variants_are_all_solved_for(document: dict[str, Any]) -> None:
+    trait = document["traits"]["height"]
+    trait["certificate"].update(COMPRESSED | {"chi2_error_predicted": None, "refined": 0})
+    shown = words(document)
+    assert "exact chi-square of 54 variants solved for, within 0.21 %" in shown
+    assert "predicted" not in shown

@@ -37,13 +37,15 @@ class Solution:
     """Solutions of A x = b, one matrix and one right-hand side for each column.
 
     x : (n, k).
-    residual_norm : (k,) Euclidean norms of the true residuals b - A x.
+    residual_norm : (k,) Euclidean norms of the true residuals r = b - A x.
+    form : (k,) x'(b + r), which is below b'A^-1 b by r'A^-1 r.
     iterations : (k,) products with A that each column took, without those for true residuals.
     restarts : how often true residuals were computed anew and found too large.
     """
 
     x: FloatArray
     residual_norm: FloatArray
+    form: FloatArray
     iterations: IntArray
     restarts: int
 
@@ -110,7 +112,7 @@ def solve(
     system = _system(product, precondition, exact_product, max_iterations)
     allowed = np.broadcast_to(np.asarray(tolerance, dtype=np.float64), b.shape[1:])
     found = _refine(system, b, start, lambda columns, _: allowed[columns])
-    return Solution(found.x, found.norm, found.iterations, found.restarts)
+    return Solution(found.x, found.norm, found.form, found.iterations, found.restarts)
 
 
 def inverse_forms(

@@ -1,166 +1,199 @@
-"""How far factors are from the matrices they stand for, from products alone.
+"""How far a factor is from the matrix it stands for, from products alone.
 
 With Sigma a matrix known by its products and W W' its approximation, everything is in the spectrum
 of S = W^-1 Sigma W^-T (see :mod:`divergence`).  Lanczos processes from random signs integrate any
 function over it: KL(N(0, Sigma) || N(0, W W')) = tr f(S) / 2 with f(mu) = mu - 1 - log mu, whose
-value and slope vanish at 1, so that a few vectors do where S is near the identity.  The same
-processes bound the spectrum: after k steps from a random vector the largest Ritz value of a
-positive semidefinite matrix of n rows is short of its largest eigenvalue by more than a share e
-with a probability of at most 1.648 sqrt(n) exp(-sqrt(e) (2 k - 1)) (Kuczynski and Wozniakowski
-1992, theorem 4.1), which holds for S - mu_min I and for mu_max I - S too.
+value and slope vanish at 1, so that a few vectors do where S is near the identity.  The vectors of
+a process from b solve with S as well: with Q the vectors and T the tridiagonal matrix,
+S^-1 b ~ |b| Q T^-1 e1, and Sigma^-1 b is W^-T S^-1 W^-1 b.
 
-Source: Hutchinson 1990; Golub and Meurant 1994.
+Source: Hutchinson 1990; Golub and Meurant 1994; Lanczos 1952.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg, special
 
 from nextlmm.linalg.covariance import FloatArray
 
-IndexArray = NDArray[np.intp]
-PencilProduct = Callable[[FloatArray, IndexArray], FloatArray]
-"""``(x, columns)``: S x for x (n, k), each column with the S of its own process."""
+PencilProduct = Callable[[FloatArray], FloatArray]
+"""S x for x (n, k)."""
 
-FAILURE = 1e-3
-"""Probability that a spectrum reaches beyond its bounds."""
-_CHECKED, _MOST_STEPS = 4, 28
-_SHARP = 0.5  # of the smallest Ritz value that the lower bound is to be
+MOST_STEPS = 40
 _EXHAUSTED = 1e-10  # share of the largest coefficient that is left when a space is invariant
+_DEPENDENT = 1e-8  # share of the largest squared length, below which a vector is no new one
 _SHORTER = 2  # steps less, to see whether a quadrature has converged
+_OPEN_SHARE, _NEGLIGIBLE = 0.2, 1e-3  # of the half width of an interval, and nats, left open
 
 
 @dataclass(frozen=True, eq=False)
 class Process:
-    """A tridiagonal matrix: ``main`` (k,) and ``off`` (k - 1,), of a process of n rows.
+    """A tridiagonal matrix: ``main`` (k,) and ``off`` (k - 1,), of a process from a vector b.
 
-    ``is_complete`` if the space is invariant, so that there is nothing to add.
+    ``size`` is |b|, ``following`` the next element of ``off``: 0 if the space is invariant, so that
+    there is nothing to add.
     """
 
-    n: int
+    size: float
     main: FloatArray
     off: FloatArray
-    is_complete: bool
+    following: float
 
     @property
     def steps(self) -> int:
         """Products taken."""
         return len(self.main)
 
-    def quadrature(self, function: Callable[[FloatArray], FloatArray], steps: int) -> float:
-        """N times the integral of a function over the spectral measure."""
-        nodes, vectors = linalg.eigh_tridiagonal(self.main[:steps], self.off[: steps - 1])
-        return float(self.n * (vectors[0] ** 2 @ function(nodes)))
+    @property
+    def is_complete(self) -> bool:
+        """Whether the space of the process is invariant."""
+        return self.following == 0.0
 
-    def ends(self) -> tuple[float, float]:
-        """The smallest and the largest Ritz value."""
-        nodes = linalg.eigvalsh_tridiagonal(self.main, self.off)
-        return float(nodes[0]), float(nodes[-1])
+    def quadrature(self, function: Callable[[FloatArray], FloatArray], steps: int) -> float:
+        """B'f(S) b after so many steps."""
+        nodes, vectors = linalg.eigh_tridiagonal(self.main[:steps], self.off[: steps - 1])
+        return float(self.size**2 * (vectors[0] ** 2 @ function(nodes)))
+
+    def solution(self) -> FloatArray:
+        """S^-1 b in the vectors of the process, (k,)."""
+        right = np.zeros(self.steps)
+        right[0] = self.size
+        if self.size == 0.0:
+            return right
+        if self.steps == 1:
+            return right / self.main
+        band = np.array([self.main, np.r_[self.off, 0.0]])
+        return np.asarray(linalg.solveh_banded(band, right, lower=True))
+
+    def residual(self) -> float:
+        """|S x - b| / |b| of the solution x."""
+        if self.is_complete or self.size == 0.0:
+            return 0.0
+        return abs(self.following * float(self.solution()[-1])) / self.size
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Processes in lock-step, and their vectors: (n, k) of each step."""
+
+    processes: tuple[Process, ...]
+    vectors: tuple[FloatArray, ...]
+
+    def solutions(self) -> FloatArray:
+        """S^-1 b of every process, (n, k)."""
+        weights = np.zeros((len(self.vectors), len(self.processes)))
+        for column, process in enumerate(self.processes):
+            weights[: process.steps, column] = process.solution()
+        result = np.zeros_like(self.vectors[0])
+        for own, vectors in zip(weights, self.vectors, strict=True):
+            result += own * vectors
+        return result
+
+    def extremes(self, count: int) -> tuple[FloatArray, FloatArray]:
+        """Ritz pairs of S furthest from 1, at most ``count``: values (r,), orthonormal (n, r).
+
+        From the space of all processes together; furthest by mu - 1 - log mu.
+
+        Cost: n operations for the square of the number of all vectors.
+        """
+        parts, images = [], []
+        for column, process in enumerate(self.processes):
+            own = np.column_stack([each[:, column] for each in self.vectors[: process.steps]])
+            # S Q is known for all vectors that have a next one.
+            known = process.steps if process.is_complete else process.steps - 1
+            band = np.diag(process.main) + np.diag(process.off, 1) + np.diag(process.off, -1)
+            parts.append(own[:, :known])
+            images.append(own @ band[:, :known])
+        space, image = np.column_stack(parts), np.column_stack(images)
+        length, rotation = linalg.eigh(space.T @ space)
+        kept = length > _DEPENDENT * length[-1] if len(length) else length > 0.0
+        rotation = rotation[:, kept] / np.sqrt(length[kept])
+        mixed = rotation.T @ (space.T @ image) @ rotation
+        values, inner = linalg.eigh(0.5 * (mixed + mixed.T))
+        positive = np.flatnonzero(values > 0.0)
+        best = positive[np.argsort(-_excess(values[positive]), kind="stable")[:count]]
+        return values[best], space @ (rotation @ inner[:, best])
 
 
 @dataclass(frozen=True)
 class EstimatedDivergence:
     """KL in nats from random vectors: its mean, and a 95 % interval around it.
 
-    The interval holds what the number of vectors and of steps leaves open.
+    The interval holds what the number of vectors and of steps leaves open; ``is_settled`` if more
+    steps would hardly change it.
     """
 
     kl: float
     low: float
     high: float
+    is_settled: bool
 
 
-def lanczos(product: PencilProduct, n: int, of: IndexArray, *, seed: int) -> list[Process]:
-    """Processes from vectors of random signs, in lock-step, one for each entry of ``of`` (k,).
+def lanczos(
+    product: PencilProduct,
+    start: FloatArray,
+    enough: Callable[[Sequence[Process]], bool],
+    *,
+    most: int = MOST_STEPS,
+) -> Run:
+    """Processes of S from the columns of ``start`` (n, k), in lock-step.
 
-    Entries are equal where the matrices are.  The processes go on until the lower bound on the
-    spectrum of each matrix is half of its smallest Ritz value, but for 28 steps at most.
-    Every vector is kept orthogonal to all before.
+    They go on until ``enough`` says so, or their spaces are invariant, but for ``most`` steps at
+    most.  Every vector is kept orthogonal to all before.
 
-    Cost: some 16 to 48 products of k columns, and memory for all vectors.
+    Cost: a product of k columns for each step, and memory for all vectors.
     """
-    count = len(of)
-    rng = np.random.default_rng([seed, n])
-    q = rng.choice([-1.0, 1.0], (n, count)) / np.sqrt(n)
-    basis: list[FloatArray] = []
+    n, count = start.shape
+    most = min(most, n)
+    size = np.linalg.norm(start, axis=0)
+    q = start / np.where(size > 0.0, size, 1.0)
+    vectors: list[FloatArray] = []
     main: list[list[float]] = [[] for _ in range(count)]
     off: list[list[float]] = [[] for _ in range(count)]
-    alive, complete = np.arange(count), np.zeros(count, dtype=bool)
-    while len(alive):
-        basis.append(q.copy())
-        w = product(q[:, alive], alive)
+    alive = np.arange(count)
+    while True:
+        vectors.append(q.copy())
+        w = product(q[:, alive])
         along = np.einsum("nk,nk->k", q[:, alive], w)
         for _ in range(2):
-            for known in basis:
+            for known in vectors:
                 w = w - known[:, alive] * np.einsum("nk,nk->k", known[:, alive], w)
-        size = np.linalg.norm(w, axis=0)
+        left = np.linalg.norm(w, axis=0)
+        left[left <= _EXHAUSTED * np.maximum(np.abs(along), 1.0)] = 0.0
+        if len(vectors) == n:
+            left[:] = 0.0
         for at, column in enumerate(alive):
             main[column].append(float(along[at]))
-            off[column].append(float(size[at]))
-        goes_on = size > _EXHAUSTED * np.maximum(np.abs(along), 1.0)
-        q[:, alive] = w / np.where(goes_on, size, 1.0)
-        complete[alive[~goes_on]] = True
-        alive = alive[goes_on]
-        steps = len(basis)
-        if steps == n:
-            complete[alive] = True
-        if steps in (n, _MOST_STEPS) or steps % _CHECKED == 0:
-            found = [
-                Process(n, np.array(m), np.array(o[:-1]), bool(done))
-                for m, o, done in zip(main, off, complete, strict=True)
-            ]
-            if steps in (n, _MOST_STEPS) or _is_sharp(found, of):
-                return found
-    return [Process(n, np.array(m), np.array(o[:-1]), True) for m, o in zip(main, off, strict=True)]
-
-
-def _is_sharp(processes: Sequence[Process], of: IndexArray) -> bool:
-    """Whether the lower bounds are close to the smallest Ritz values."""
-    for number in np.unique(of):
-        own = [process for process, one in zip(processes, of, strict=True) if one == number]
-        if bounded_spectrum(own)[0] < _SHARP * min(process.ends()[0] for process in own):
-            return False
-    return True
+            off[column].append(float(left[at]))
+        q[:, alive] = w / np.where(left > 0.0, left, 1.0)
+        alive = alive[left > 0.0]
+        processes = tuple(
+            Process(float(length), np.array(m), np.array(o[:-1]), o[-1])
+            for length, m, o in zip(size, main, off, strict=True)
+        )
+        if not len(alive) or len(vectors) == most or enough(processes):
+            return Run(processes, tuple(vectors))
 
 
 def estimate_divergence(processes: Sequence[Process]) -> EstimatedDivergence:
-    """KL of the one S that all processes belong to."""
+    """KL from processes of one S that began at random signs."""
     values = np.array([process.quadrature(_excess, process.steps) for process in processes]) / 2.0
-    shorter = [p.quadrature(_excess, max(1, p.steps - _SHORTER)) / 2.0 for p in processes]
-    open_end = float(np.abs(values - shorter).max())
+    shorter = [
+        p.quadrature(_excess, p.steps if p.is_complete else max(1, p.steps - _SHORTER)) / 2.0
+        for p in processes
+    ]
+    left_open = float(np.abs(values - shorter).max())
     mean, half = float(values.mean()), np.inf
     if len(values) > 1:
         t = float(special.stdtrit(len(values) - 1, 0.975))
         half = t * float(values.std(ddof=1)) / np.sqrt(len(values))
-    elif mean == 0.0:
-        half = 0.0
-    return EstimatedDivergence(mean, max(0.0, mean - half - open_end), mean + half + open_end)
-
-
-def bounded_spectrum(processes: Sequence[Process], failure: float = FAILURE) -> tuple[float, float]:
-    """Bounds on the spectrum of the one S of all processes, wrong with at most that probability.
-
-    The lower one is 0 where the steps are too few to say more.
-    """
-    ends = np.array([process.ends() for process in processes])
-    low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
-    shares = [_share_missed(process, failure ** (1.0 / len(processes))) for process in processes]
-    share = max(shares)
-    if share >= 0.5:
-        return 0.0, np.inf
-    room = share * (high - low) / (1.0 - 2.0 * share)
-    return max(0.0, low - room), high + room
-
-
-def _share_missed(process: Process, failure: float) -> float:
-    """E of the theorem, each end with half of the probability."""
-    if process.is_complete:
-        return 0.0
-    excess = np.log(1.648 * np.sqrt(process.n) / (failure / 2.0)) / (2.0 * process.steps - 1.0)
-    return float(excess**2)
+    is_settled = left_open <= max(_OPEN_SHARE * half, _NEGLIGIBLE)
+    is_settled &= all(p.is_complete or p.steps > _SHORTER for p in processes)
+    return EstimatedDivergence(
+        mean, max(0.0, mean - half - left_open), mean + half + left_open, bool(is_settled)
+    )
 
 
 def _excess(mu: FloatArray) -> FloatArray:

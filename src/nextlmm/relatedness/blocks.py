@@ -231,6 +231,11 @@ def _packed_anew(
     )
 
 
+def searched_in(n: int) -> int:
+    """How many variants a hierarchy of n samples is searched in, where there are more."""
+    return max(_SEARCHED, _FOR_SAMPLE * n)
+
+
 def blocks_and_sketch(
     operator: RelationshipOperator, order: IndexArray, *, seed: int = 0
 ) -> tuple[GenotypeBlocks, GenotypeBlocks | None]:
@@ -243,7 +248,7 @@ def blocks_and_sketch(
 
     Cost: n / 2 bytes of packed genotypes for each of these variants.
     """
-    count = max(_SEARCHED, _FOR_SAMPLE * operator.n)
+    count = searched_in(operator.n)
     if operator.n_variants < 2 * count:
         return genotype_blocks(operator, order, seed=seed), None
     blocks = genotype_blocks(operator, order, count=count, seed=seed)

@@ -64,9 +64,14 @@ def _consequence(certificate: Mapping[str, Any]) -> list[str]:
             "The columns neg_log_10_p_value_low and neg_log_10_p_value_high of the table hold the "
             "certified range of each variant; for some variants it has no upper end."
         ]
+    own = (
+        " The p-value itself is that of the compressed model, and need not lie within the range."
+        if certificate["kl_how"] == ESTIMATED
+        else ""
+    )
     return [
         "The columns neg_log_10_p_value_low and neg_log_10_p_value_high of the table hold the "
-        f"certified range of each variant. The widest is {real_up(error)} to a side, so that "
+        f"certified range of each variant.{own} The widest is {real_up(error)} to a side, so that "
         "a p-value can be off by at most a factor of "
         f"{real_up(10.0 ** min(error, 300.0))}."
     ]

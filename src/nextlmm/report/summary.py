@@ -287,6 +287,8 @@ def certificate_lines(
         if certificate["kl_how"] == ESTIMATED:
             finer = "use --mode exact"
         lines.append(_bound(certificate["neg_log_10_p_error_max"], finer))
+    if certificate["kl_how"] == ESTIMATED:
+        lines += _audited(certificate)
     if certificate.get("h2_exact") is not None:
         lines.append(
             f"h2 of the exact model {certificate['h2_exact']:.4f}, "
@@ -321,6 +323,22 @@ def _solved(certificate: Mapping[str, Any]) -> list[str]:
             f"{real_up(certificate['h2_monte_carlo_share'])} of its standard error ({probes})"
         )
     return lines
+
+
+def _audited(certificate: Mapping[str, Any]) -> list[str]:
+    """What a run of the compressed model knows of the exact chi-squares."""
+    solved = (
+        f"exact chi-square of {count(certificate['refined'] + certificate['audited'], 'variant')} "
+        f"solved for, within {_percent(certificate['chi2_error_refined'])}"
+    )
+    if certificate["chi2_error_predicted"] is None:
+        return [solved]
+    return [
+        solved,
+        "that of the others predicted, within "
+        f"{_percent(certificate['chi2_error_predicted'])} by an audit of "
+        f"{certificate['audited']:,} (largest error seen {_percent(certificate['audit_largest'])})",
+    ]
 
 
 def _plan(certificate: Mapping[str, Any]) -> list[str]:

@@ -1,55 +1,30 @@
-"""The tests of the compressed model, and what the exact model can say of each."""
+"""The tests of the compressed model."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from nextlmm.assoc.bound import log_p_of_share, widened
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.assoc.scan import EXACT_FIT, OK, Sums, Test, residual_df, spread, statistic
 from nextlmm.genotype.tables import IndexArray
-from nextlmm.linalg.covariance import FloatArray
-from nextlmm.linalg.hierarchy import HierarchicalFactor, Hierarchy
+from nextlmm.linalg.hierarchy import Hierarchy
 from nextlmm.lmm.design import Design
 from nextlmm.lmm.likelihood import WhitenedTrait, whiten_trait
 from nextlmm.progress import Progress
 from nextlmm.run.columns import ScanColumns
 from nextlmm.run.exact.forms import Forms, forms_to_predict, predicted_forms
 from nextlmm.run.problem import Problem
-from nextlmm.run.variant_tile import in_threads
-
-FORMS_ROUNDING = 1e-5
-"""Room for the single precision of x'P_H x."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lens:
-    """One factor of the compressed Sigma, and trait and variants seen through it.
+    """Trait and variants seen through one factor of the compressed Sigma.
 
-    py : P_H y, (n,).
     forms : scores x'P_H y and x'P_H x of the variants.
     """
 
-    factor: HierarchicalFactor
     trait: WhitenedTrait
-    py: FloatArray
     forms: Forms
-
-
-@dataclass(frozen=True, eq=False)
-class ExactSide:
-    """What is known of the exact model of the same h2.
-
-    score : x'Py of the variants, (m,); ``error`` its bound over sqrt(x'Px).
-    ypy : y'Py.
-    ratio_low, ratio_high : bounds on the eigenvalues of W^-1 Sigma W^-T.
-    """
-
-    score: FloatArray
-    error: float
-    ypy: float
-    ratio_low: float
-    ratio_high: float
 
 
 def look(
@@ -68,20 +43,7 @@ def look(
     py = factor.whiten_transposed(trait.residual)
     seen: ProjectedFactor = projected_factor(factor, design)
     work = forms_to_predict(problem, py, variants, progress, threads=threads)
-    forms = predicted_forms(problem, design, lambda: seen, py, work)
-    return Lens(factor, trait, py, forms)
-
-
-def scores_of(
-    problem: Problem, py: FloatArray, variants: IndexArray, *, threads: int
-) -> FloatArray:
-    """The product of every variant, (m,), with py, a vector outside the covariates."""
-    parts = in_threads(
-        lambda block: problem.tile(block).products(py[:, None])[:, 0],
-        problem.blocks(variants),
-        threads,
-    )
-    return np.concatenate(parts)
+    return Lens(trait, predicted_forms(problem, design, lambda: seen, py, work))
 
 
 def columns_of(
@@ -100,26 +62,6 @@ def columns_of(
         neg_log_10_p_value=spread(log_p, good),
         h2=spread(np.full(int(good.sum()), tested.trait.h2), good),
         status=tested.forms.status,
-    )
-
-
-def log_p_ends(
-    tested: Lens, exact: ExactSide, test: Test, design: Design
-) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest -log10 p of the exact test of each variant at the same h2, (m,) each."""
-    information = tested.forms.predicted
-    low = information / exact.ratio_high * (1.0 - FORMS_ROUNDING)
-    with np.errstate(divide="ignore"):
-        high = information / np.float64(exact.ratio_low) * (1.0 + FORMS_ROUNDING)
-    room = np.where(np.isfinite(high), exact.error * np.sqrt(high), np.inf)
-    size = np.abs(exact.score)
-    uncertain = exact.error * np.sqrt(exact.ypy)
-    most = (size + room) ** 2 / low / (exact.ypy - uncertain)
-    least = np.maximum(size - room, 0.0) ** 2 / high / (exact.ypy + uncertain)
-    least[np.isnan(least) & ~np.isnan(information)] = 0.0
-    df = residual_df(design)
-    return widened(
-        log_p_of_share(test, least, design.n, df), log_p_of_share(test, most, design.n, df)
     )
 
 

@@ -44,9 +44,16 @@ class Denominators:
 
 def audited_denominators(forms: Forms, exact: ExactForms, rule: Audit) -> Denominators:
     """Predict x'Px of all variants after an audit of some; all are audited if they are few."""
-    testable = np.flatnonzero(np.isfinite(forms.predicted))
     audit = choose_audit(forms.share, rule.count, np.random.default_rng(rule.seed))
     value, error = exact(audit, rule.rtol)
+    return predicted_denominators(forms, audit, value, error, rtol=rule.rtol)
+
+
+def predicted_denominators(
+    forms: Forms, audit: IndexArray, value: FloatArray, error: FloatArray, *, rtol: float
+) -> Denominators:
+    """Predict x'Px of all variants from that of some, and its relative error, at most ``rtol``."""
+    testable = np.flatnonzero(np.isfinite(forms.predicted))
     information, bound = forms.predicted.copy(), np.full(forms.predicted.shape, np.nan)
     calibration = None
     if len(audit) < len(testable):
@@ -54,7 +61,7 @@ def audited_denominators(forms: Forms, exact: ExactForms, rule: Audit) -> Denomi
         information[testable], bound[testable] = calibration.corrected(
             forms.predicted[testable], forms.share[testable]
         )
-        bound[testable] += rule.rtol  # the exact values of the audit have an error of their own
+        bound[testable] += rtol  # the exact values of the audit have an error of their own
     found = Denominators(information, bound, np.zeros(len(bound), dtype=bool), calibration)
     return with_exact(found, audit, value, error)
 
