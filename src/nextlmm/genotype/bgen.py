@@ -4,8 +4,11 @@ The effect allele is the second one, which is the alternative where the first is
 A variant with more than two alleles becomes one row for each but the first.
 """
 
+import logging
+import math
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from numpy.typing import NDArray
 from nextlmm.errors import AlignmentError, FormatError
 from nextlmm.genotype.array import ArraySource
 from nextlmm.genotype.conversion import advice
+from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.held import Collector, PackedSource
 from nextlmm.genotype.packages import reader_package
 from nextlmm.genotype.sample_tables import read_oxford_sample, without_families
@@ -25,6 +29,9 @@ from nextlmm.progress import Progress
 
 _MAGIC = (b"bgen", b"\0\0\0\0")
 _DIPLOID = 2
+_FEWEST_ALLELES = 2
+_DAMAGE = (ValueError, OSError, RuntimeError, IndexError, MemoryError, OverflowError, TypeError)
+"""What the library raises for a damaged file."""
 
 
 def open_bgen(
@@ -60,28 +67,56 @@ def open_bgen(
     _check_magic(file)
     library = reader_package("bgen", extra="bgen", of="BGEN files")
     try:
-        reader = library.BgenReader(str(file), delay_parsing=True)
-    except (ValueError, OSError, RuntimeError) as error:
-        raise _damaged(file, 0, error) from error
+        # An absolute path, since the name "-" would be standard input to the library.
+        reader = library.BgenReader(os.path.abspath(file), delay_parsing=True)
+        embedded = list(map(str, reader.samples))
+    except _DAMAGE as error:
+        raise FormatError(
+            f"{file} cannot be opened ({_said(error)}); its header or its list of samples is "
+            "damaged: copy it again"
+        ) from error
     with reader:
-        samples, listed = _samples(file, sample, reader)
+        samples, listed = _samples(file, sample, reader, embedded)
         collector = Collector(str(file), len(samples), held_bytes)
         rows = VariantRows(collector)
         expected = int(reader.header.nvariants)
         progress.start("Reading genotypes", expected)
         for number, variant in enumerate(_variants(file, reader, expected)):
-            alleles = list(variant.alleles)
             try:
-                copies = [_copies(variant, k) for k in range(1, len(alleles))]
-            except (ValueError, OSError, RuntimeError, IndexError) as error:
+                with _complaints():
+                    for row in _rows(variant):
+                        rows.add(*row)
+            except _DAMAGE as error:
                 raise _damaged(file, number, error) from error
-            for allele, dosage in zip(alleles[1:], copies, strict=True):
-                name = variant.rsid or variant.varid
-                rows.add(variant.chrom, name, variant.pos, allele, alleles[0], dosage)
             progress.advance(1)
         progress.finish()
     files = {"bgen": str(file)} | ({"sample": str(listed)} if listed else {})
     return collector.source(samples, rows.table(), files)
+
+
+def _rows(variant: Any) -> Iterator[tuple[str, str, int, str, str, NDArray[np.float32]]]:
+    """Chromosome, name, position, effect allele, other allele and copies: a row for each allele."""
+    alleles = list(variant.alleles)
+    if len(alleles) < _FEWEST_ALLELES:
+        raise ValueError(f"it has {len(alleles)} allele(s), and two or more are expected")
+    name = variant.rsid or variant.varid
+    for at, allele in enumerate(alleles[1:], 1):
+        yield variant.chrom, name, variant.pos, allele, alleles[0], _copies(variant, at)
+
+
+@contextmanager
+def _complaints() -> Iterator[None]:
+    """Raise what the library only logs: probabilities of a genotype that exceed 1 in sum."""
+    said: list[str] = []
+    listener, root = logging.Handler(logging.WARNING), logging.getLogger()
+    listener.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    root.addHandler(listener)
+    try:
+        yield
+    finally:
+        root.removeHandler(listener)
+    if said:
+        raise ValueError(said[0])
 
 
 def _check_magic(path: Path) -> None:
@@ -104,7 +139,7 @@ def _variants(path: Path, reader: Any, expected: int) -> Iterator[Any]:
         for variant in reader:
             yield variant
             number += 1
-    except (ValueError, OSError, RuntimeError, IndexError, MemoryError) as error:
+    except _DAMAGE as error:
         raise _damaged(path, number, error) from error
     if number != expected:
         raise FormatError(
@@ -115,9 +150,13 @@ def _variants(path: Path, reader: Any, expected: int) -> Iterator[Any]:
 
 def _damaged(path: Path, number: int, error: Exception) -> FormatError:
     return FormatError(
-        f"{path}: variant {number + 1:,} cannot be read ({' '.join(str(error).split())}); the file "
-        "is damaged or truncated: copy it again"
+        f"{path}: variant {number + 1:,} cannot be read ({_said(error)}); the file is damaged or "
+        "truncated: copy it again"
     )
+
+
+def _said(error: Exception) -> str:
+    return excerpt(" ".join(str(error).split()) or type(error).__name__, 200)
 
 
 def _copies(variant: Any, allele: int) -> NDArray[np.float32]:
@@ -146,10 +185,21 @@ def copies_of_allele(
 
     Genotypes of ``ploidy`` (n,) alleles are in the order of the BGEN specification, in phased data
     haplotype after haplotype; columns beyond those of a sample are ignored.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer columns than genotypes.
     """
     copies = np.full(len(ploidy), np.nan)
     for count in np.unique(ploidy).tolist():
         chosen = np.flatnonzero(ploidy == count)
+        n_needed = count * n_alleles if is_phased else math.comb(count + n_alleles - 1, count)
+        if n_needed > probabilities.shape[1]:
+            raise ValueError(
+                f"{probabilities.shape[1]} probabilities for genotypes of {count} out of "
+                f"{n_alleles} alleles, which are {n_needed:,}"
+            )
         if is_phased:
             weights = np.tile(np.arange(n_alleles) == allele, count).astype(float)
         else:
@@ -172,10 +222,10 @@ def _genotypes(ploidy: int, n_alleles: int) -> list[tuple[int, ...]]:
 
 
 def _samples(
-    path: Path, sample: str | os.PathLike[str] | None, reader: Any
+    path: Path, sample: str | os.PathLike[str] | None, reader: Any, embedded: list[str]
 ) -> tuple[SampleTable, Path | None]:
     """The samples by their .sample file, if there is one, and that file."""
-    n, embedded = int(reader.header.nsamples), list(reader.samples)
+    n = int(reader.header.nsamples)
     has_ids = bool(reader.header.has_sample_ids)
     beside = path.with_suffix(".sample")
     listed = Path(sample) if sample is not None else beside if beside.is_file() else None
@@ -185,7 +235,12 @@ def _samples(
                 f"{path} holds no sample IDs and there is no {beside.name} beside it; expected one "
                 "of the two: name the .sample file (--sample)"
             )
-        return without_families(map(str, embedded), path), None
+        if len(embedded) != n:
+            raise FormatError(
+                f"{path} holds {len(embedded):,} sample IDs for {n:,} samples; expected one for "
+                "each: copy it again"
+            )
+        return without_families(embedded, path), None
     table = read_oxford_sample(listed)
     if len(table) != n:
         raise AlignmentError(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nextlmm.errors import FormatError, MissingFileError
 from nextlmm.genotype.conversion import what_exists_instead
+from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.packages import reader_package
 from nextlmm.genotype.plink_tables import read_bim, read_fam
 from nextlmm.genotype.sample_tables import read_psam
@@ -192,4 +193,4 @@ def _said(error: Exception) -> str:
     """What the library says, as text without a full stop."""
     said = error.args[0] if error.args else error
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    return " ".join(text.split()).rstrip(".")
+    return excerpt(" ".join(text.split()).rstrip("."), 200)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nextlmm.errors import FormatError
 from nextlmm.genotype.array import ArraySource
 from nextlmm.genotype.byte_progress import ByteProgress
+from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.held import Collector, PackedSource
 from nextlmm.genotype.kinds import VcfField
 from nextlmm.genotype.packages import reader_package
@@ -22,11 +23,14 @@ from nextlmm.genotype.sample_tables import without_families
 from nextlmm.genotype.textfile import BGZF_END, GZIP_MAGIC, missing_file
 from nextlmm.genotype.variant_rows import VariantRows
 from nextlmm.genotype.vcf_fields import (
+    check_calls,
+    check_probabilities,
     chosen_field,
     copies_of_calls,
     copies_of_dosages,
     copies_of_probabilities,
     no_calls,
+    numeric_field,
 )
 from nextlmm.progress import Progress
 
@@ -73,7 +77,7 @@ def _open_reader(library: Any, file: Path, content: BinaryIO) -> Any:
     try:
         return library.VCF(shared, strict_gt=True)
     except Exception as error:  # the library raises bare ones
-        said = " ".join(str(error).split()).removeprefix(f"{shared} ")
+        said = _said(error).removeprefix(f"{shared} ")
         raise FormatError(
             f"{file} cannot be read as VCF or BCF ({said}); expected ##fileformat=VCF in its first "
             "line: check that the right file is named"
@@ -83,21 +87,34 @@ def _open_reader(library: Any, file: Path, content: BinaryIO) -> Any:
 def _read(
     file: Path, reader: Any, progress: ByteProgress, field: VcfField, held_bytes: float
 ) -> PackedSource | ArraySource:
-    samples = without_families(reader.samples, file)
+    try:
+        samples, described = without_families(reader.samples, file), _described(reader)
+    except Exception as error:  # the library raises bare ones
+        raise FormatError(
+            f"{file} has a header that cannot be read ({_said(error)}); it is damaged: copy it "
+            "again"
+        ) from error
     if not len(samples):
         raise FormatError(
             f"{file} has no samples: its #CHROM line ends before the first; expected genotypes and "
             "not sites alone: name the file that has them"
         )
-    chosen = chosen_field(str(file), _described(reader), field)
+    chosen = chosen_field(str(file), described, field)
     collector = Collector(str(file), len(samples), held_bytes)
     rows = VariantRows(collector)
     progress.start("Reading genotypes")
-    for variant in _variants(file, reader):
-        name, alleles = variant.ID or ".", variant.ALT or ["."]
-        copies = _copies(file, variant, len(alleles), chosen, len(samples))
-        for allele, dosage in zip(alleles, copies, strict=True):
-            rows.add(variant.CHROM, name, variant.POS, allele, variant.REF, dosage)
+    for number, variant in enumerate(_variants(file, reader)):
+        try:
+            name, alleles = variant.ID or ".", variant.ALT or ["."]
+            for allele, dosage in zip(
+                alleles, _copies(variant, len(alleles), chosen, len(samples)), strict=True
+            ):
+                rows.add(variant.CHROM, name, variant.POS, allele, variant.REF, dosage)
+        except (ValueError, OverflowError) as error:
+            raise FormatError(
+                f"{file}: variant {number + 1:,} cannot be used ({_said(error)}); correct it, or "
+                "leave it out"
+            ) from error
         progress.advance()
     progress.finish()
     return collector.source(samples, rows.table(), {"vcf": str(file)})
@@ -145,26 +162,36 @@ def _variants(path: Path, reader: Any) -> Iterator[Any]:
             yield variant
     except Exception as error:  # the library raises bare ones
         raise FormatError(
-            f"{path}: variant {number + 1:,} cannot be read ({' '.join(str(error).split())}); the "
-            "file is damaged or cut short there: copy it again"
+            f"{path}: variant {number + 1:,} cannot be read ({_said(error)}); the file is damaged "
+            "or cut short there: copy it again"
         ) from error
 
 
-def _copies(
-    path: Path, variant: Any, n_alternatives: int, field: str, n: int
-) -> list[NDArray[np.float32]]:
-    """Copies of each alternative allele, (n,), NaN where missing."""
+def _said(error: Exception) -> str:
+    return excerpt(" ".join(str(error).split()), 200)
+
+
+def _copies(variant: Any, n_alternatives: int, field: str, n: int) -> Iterator[NDArray[np.float32]]:
+    """Copies of each alternative allele, (n,), NaN where missing.
+
+    Raises
+    ------
+    ValueError
+        If the genotypes contradict the alleles, or are no numbers.
+    """
     calls, numbers = no_calls(n), range(1, n_alternatives + 1)
     if "GT" in variant.FORMAT:
         calls = np.asarray(variant.genotype.array())[:, :-1]
-    values = variant.format(field) if field != "GT" else None
+        check_calls(calls, len(variant.ALT))
+    values = None if field == "GT" else numeric_field(field, variant.format(field), n)
     if values is None:
-        return [copies_of_calls(calls, k) for k in numbers]
+        return (copies_of_calls(calls, k) for k in numbers)
     if field == "GP":
-        return [copies_of_probabilities(values, calls, k, 1 + len(variant.ALT)) for k in numbers]
+        check_probabilities(values)
+        return (copies_of_probabilities(values, calls, k, 1 + len(variant.ALT)) for k in numbers)
     if values.shape[1] < n_alternatives:
-        raise FormatError(
-            f"{path}: {variant.CHROM}:{variant.POS} has {values.shape[1]} value(s) of DS and "
-            f"{len(variant.ALT)} alternative alleles; expected one for each: write the file anew"
+        raise ValueError(
+            f"{variant.CHROM}:{variant.POS} has {values.shape[1]} value(s) of DS and "
+            f"{len(variant.ALT)} alternative alleles, and one for each is expected"
         )
-    return [copies_of_dosages(values, calls, k) for k in numbers]
+    return (copies_of_dosages(values, calls, k) for k in numbers)

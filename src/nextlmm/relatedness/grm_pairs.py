@@ -14,6 +14,7 @@ from scipy import sparse
 from nextlmm.cohort.match import match_rows
 from nextlmm.cohort.table import SampleColumns, read_sample_list
 from nextlmm.errors import FormatError
+from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.tables import IndexArray, SampleTable, string_array
 from nextlmm.genotype.textfile import read_bytes
 from nextlmm.relatedness.grm_entries import symmetric_entries
@@ -91,7 +92,7 @@ def _read(path: Path) -> pl.DataFrame:
             schema={f"c{k}": pl.String for k in range(len(names))},
         )
     except pl.exceptions.PolarsError as error:
-        said = str(error).split("\n", 1)[0]
+        said = excerpt(str(error).split("\n", 1)[0], 200)
         raise FormatError(
             f"{path} cannot be read as a table of pairs with the {len(names)} columns of line 1 "
             f"({said}); check that the file is complete"
@@ -117,7 +118,8 @@ def _columns(path: Path, names: list[str]) -> dict[str, int | None]:
     lacking = [name for name in ("id1", "id2", _KINSHIP) if found[name] is None]
     if lacking:
         raise FormatError(
-            f"{path}, line 1: there is no column {lacking[0].upper()} among {' '.join(names[:9])}; "
+            f"{path}, line 1: there is no column {lacking[0].upper()} among "
+            f"{excerpt(' '.join(names[:9]), 100)}; "
             "expected ID1, ID2 and KINSHIP, as KING and plink2 --make-king-table write them"
         )
     return found
@@ -131,9 +133,9 @@ def _check_rows(path: Path, pairs: pl.DataFrame, wanted: dict[str, int | None]) 
     if odd.height:
         row = odd.row(0, named=True)
         raise FormatError(
-            f"{path}, line {row['line']}: the kinship of '{row['id1'] or ''}' and "
-            f"'{row['id2'] or ''}' is '{row[_KINSHIP] or ''}'; expected two samples and a finite "
-            "number: delete the line if the kinship is not known"
+            f"{path}, line {row['line']}: the kinship of '{excerpt(row['id1'] or '')}' and "
+            f"'{excerpt(row['id2'] or '')}' is '{excerpt(row[_KINSHIP] or '')}'; "
+            "expected two samples and a finite number: delete the line if the kinship is not known"
         )
     if not pairs.height:
         raise FormatError(
