@@ -22,7 +22,7 @@ from nextlmm.relatedness.grm_files import read_relationships
 from nextlmm.run.option_checks import chosen_chromosomes, split_names
 
 from .genotype.examples import random_calls, write_bed
-from .genotype.formats import write_vcf, write_zarr
+from .genotype.formats import call_records, write_vcf, write_zarr
 
 N = 5
 IDS = "".join(f"F{i}\tI{i}\n" for i in range(N))
@@ -122,6 +122,39 @@ def test_vcf__a_field_of_words(tmp_path):
     path = write_vcf(tmp_path, [("1", 5, "v", "G", "A", "DS", ["x"] * N)], N, fields=("DS",))
     path.write_text(path.read_text().replace("Type=Float", "Type=String"))
     with pytest.raises(FormatError, match="DS holds no numbers"):
+        open_genotypes(path)
+
+
+def without_contigs(path):
+    lines = path.read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("##contig"))
+
+
+def test_vcf__contigs_that_the_header_lacks(tmp_path, rng):
+    calls = random_calls(rng, N, 7)
+    path = write_vcf(tmp_path, call_records(calls), N)
+    path.write_text(without_contigs(path))
+    source = open_genotypes(path)
+    np.testing.assert_array_equal(source.dosages(np.arange(7)), calls)
+    packed = tmp_path / "w.vcf.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    np.testing.assert_array_equal(open_genotypes(packed).dosages(np.arange(7)), calls)
+
+
+@pytest.mark.parametrize("broken", ["7\t5\tv\tG\n", "7\tx\tv\tG\tA\t.\t.\t.\tGT\t0/1\n", "7 5 v\n"])
+def test_vcf__a_broken_line_of_such_a_contig(tmp_path, rng, broken):
+    """Looking at what the library makes of it would end the process."""
+    path = write_vcf(tmp_path, call_records(random_calls(rng, N, 4)), N)
+    path.write_text(without_contigs(path) + broken)
+    with pytest.raises(FormatError, match="damaged"):
+        open_genotypes(path)
+
+
+@pytest.mark.parametrize("kind", ["Type=.Float", "Typ=Float"])
+def test_vcf__a_field_of_no_type(tmp_path, kind):
+    path = write_vcf(tmp_path, [("1", 5, "v", "G", "A", "DS", ["1"] * N)], N, fields=("DS",))
+    path.write_text(path.read_text().replace("Type=Float", kind))
+    with pytest.raises(FormatError, match=r"variant 1 cannot be used .DS h"):
         open_genotypes(path)
 
 

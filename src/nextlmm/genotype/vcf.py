@@ -22,6 +22,7 @@ from nextlmm.genotype.packages import reader_package
 from nextlmm.genotype.sample_tables import without_families
 from nextlmm.genotype.textfile import BGZF_END, GZIP_MAGIC, missing_file
 from nextlmm.genotype.variant_rows import VariantRows
+from nextlmm.genotype.vcf_contigs import declared_contigs, used_contigs
 from nextlmm.genotype.vcf_fields import (
     check_calls,
     check_probabilities,
@@ -33,6 +34,11 @@ from nextlmm.genotype.vcf_fields import (
     numeric_field,
 )
 from nextlmm.progress import Progress
+
+
+class UndeclaredError(FormatError):
+    """A record is on a contig that the header lacks."""
+
 
 _BLOCKED = b"BC\x02\x00"  # of the first block of a file that bgzip wrote
 
@@ -68,6 +74,14 @@ def open_vcf(
     library = reader_package("cyvcf2", extra="vcf", of="VCF and BCF files")
     with file.open("rb") as content:
         reader = _open_reader(library, file, content)
+        try:
+            return _read(file, reader, ByteProgress(content, progress), field, held_bytes)
+        except UndeclaredError:
+            names = used_contigs(file)
+    with file.open("rb") as content:
+        reader = _open_reader(library, file, content)
+        for name in names:
+            reader.add_to_header(f"##contig=<ID={name}>")
         return _read(file, reader, ByteProgress(content, progress), field, held_bytes)
 
 
@@ -103,7 +117,14 @@ def _read(
     collector = Collector(str(file), len(samples), held_bytes)
     rows = VariantRows(collector)
     progress.start("Reading genotypes")
+    declared = declared_contigs(reader.raw_header)
     for number, variant in enumerate(_variants(file, reader)):
+        if variant.CHROM not in declared:
+            raise UndeclaredError(
+                f"{file}: variant {number + 1:,} is on {excerpt(variant.CHROM)}, which is no "
+                "contig of the header; expected a ##contig line for it: the file is damaged, copy "
+                "it again"
+            )
         try:
             name, alleles = variant.ID or ".", variant.ALT or ["."]
             for allele, dosage in zip(
@@ -167,6 +188,13 @@ def _variants(path: Path, reader: Any) -> Iterator[Any]:
         ) from error
 
 
+def _values(variant: Any, field: str) -> Any:
+    try:
+        return variant.format(field)
+    except Exception as error:  # the library raises bare ones
+        raise ValueError(f"{field} has another type in the header ({_said(error)})") from error
+
+
 def _said(error: Exception) -> str:
     return excerpt(" ".join(str(error).split()), 200)
 
@@ -183,7 +211,7 @@ def _copies(variant: Any, n_alternatives: int, field: str, n: int) -> Iterator[N
     if "GT" in variant.FORMAT:
         calls = np.asarray(variant.genotype.array())[:, :-1]
         check_calls(calls, len(variant.ALT))
-    values = None if field == "GT" else numeric_field(field, variant.format(field), n)
+    values = None if field == "GT" else numeric_field(field, _values(variant, field), n)
     if values is None:
         return (copies_of_calls(calls, k) for k in numbers)
     if field == "GP":

@@ -1,0 +1,67 @@
+"""Names of the contigs of a VCF file, in its header and on its lines.
+
+The library that reads VCF files hands out the first record of a contig that the header lacks even
+if the rest of it could not be parsed, and whoever looks at such a record ends the process.  A
+header that has all of them is the cure.
+"""
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from nextlmm.errors import FormatError
+from nextlmm.genotype.digits import excerpt
+from nextlmm.genotype.textfile import GZIP_MAGIC
+
+_DECLARED = re.compile(r"^##contig=<(?:[^>\n]*,)?ID=([^,>\n]+)[^\n]*>$", re.MULTILINE)
+# Section 1.4.7 of the VCF specification, version 4.3.
+_NAME = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
+_PIECE = 2**20
+
+
+def declared_contigs(header: str) -> set[str]:
+    """The contigs that a header has."""
+    return set(_DECLARED.findall(header))
+
+
+def used_contigs(path: Path) -> list[str]:
+    """The contigs that the lines of a VCF file are of, by first mention.
+
+    Raises
+    ------
+    FormatError
+        If one has a name that no header can have, or the file cannot be unpacked.
+
+    Cost: unpacking the file.
+    """
+    names: dict[str, None] = {}
+    with path.open("rb") as content:
+        is_packed = content.read(2) == GZIP_MAGIC
+        content.seek(0)
+        lines = gzip.GzipFile(fileobj=content) if is_packed else content
+        try:
+            for name in _first_cells(lines):
+                names[name] = None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FormatError(
+                f"{path} cannot be unpacked ({error}); it is probably truncated: copy it again"
+            ) from error
+    odd = next((name for name in names if not _NAME.fullmatch(name)), None)
+    if odd is not None:
+        raise FormatError(
+            f"{path} has a line that begins with {excerpt(odd)!r}; expected the name of a "
+            "chromosome: the file is damaged, copy it again"
+        )
+    return list(names)
+
+
+def _first_cells(lines: "BinaryIO | gzip.GzipFile") -> Iterator[str]:
+    """What stands before the first tab of every line that is no header; a line is never held."""
+    is_start = True
+    while piece := lines.readline(_PIECE):
+        if is_start and piece.strip() and not piece.startswith(b"#"):
+            yield piece.split(b"\t", 1)[0].decode("utf-8", "backslashreplace").rstrip("\r\n")
+        is_start = piece.endswith(b"\n")
