@@ -12,7 +12,7 @@ READERS = (
     *("bed", "bimbam", "pgen", "bgen", "vcf", "vcf-gz", "bcf", "zarr", "table", "parquet"),
     *("list", "psam", "pedigree", "typed", "grm", "grm-set", "document"),
 )
-INPUTS = 40
+INPUTS = 25
 
 
 @pytest.mark.skipif(

@@ -6,12 +6,13 @@ import json
 import pickle
 import struct
 import zipfile
+import zlib
 
 import numpy as np
 import polars as pl
 import pytest
 
-from nextlmm.cohort.table import read_sample_table
+from nextlmm.cohort.table import read_sample_list, read_sample_table
 from nextlmm.errors import FormatError, UsageError
 from nextlmm.genotype import unpacking
 from nextlmm.genotype.bgen import copies_of_allele
@@ -284,6 +285,16 @@ def test_zstd__a_control_character_loses_no_text(tmp_path):
         read_bytes(path)
 
 
+def test_what_is_compressed_twice_is_not_unpacked(tmp_path):
+    path = tmp_path / "t"
+    path.write_bytes(gzip.compress(gzip.compress(b"FID IID y\n")))
+    with pytest.raises(FormatError, match="is compressed twice"):
+        read_lines(path)
+    path = given(tmp_path, ".grm.sp", zlib.compress(b"0\t0\t1\n" * 99), ".grm.id")
+    with pytest.raises(FormatError, match="compressed by zlib"):
+        read_relationships(path)
+
+
 # Tables of samples
 
 
@@ -301,6 +312,30 @@ def test_table__a_quote_that_does_not_end(tmp_path):
     path = tmp_path / "t"
     path.write_text('FID,IID,y\nF0,I0,"1\nF1,I1,2\n')
     assert read_sample_table(path).columns["y"] == ('"1', "2")
+
+
+@pytest.mark.parametrize("text", ["FID IID\nF0\n", "IID\nF0 I0\n", "F0 I0\nI1\n"])
+def test_list__one_id_here_and_two_there(tmp_path, text):
+    (tmp_path / "t").write_text(text)
+    with pytest.raises(FormatError, match=r"line 2: . IDs or columns where line 1 has"):
+        read_sample_list(tmp_path / "t")
+
+
+def test_table__a_line_of_a_control_character(tmp_path):
+    path = tmp_path / "t"
+    path.write_bytes(b"\x1f")
+    with pytest.raises(FormatError, match="is empty"):
+        read_sample_table(path)
+
+
+def test_a_sentence_is_never_as_long_as_a_file(tmp_path):
+    path = tmp_path / "t"
+    path.write_text(f"{'9' * 100_000} x\n")
+    with pytest.raises(
+        FormatError, match=r"line 1: '999.*\[\.\.\.\].*correct the header"
+    ) as caught:
+        read_sample_table(path)
+    assert len(str(caught.value)) < 1300
 
 
 def test_parquet__a_name_that_is_a_pattern_elsewhere(tmp_path):

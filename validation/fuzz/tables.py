@@ -86,7 +86,7 @@ def _read_table(folder: Path) -> dict[str, Any]:
 def _check_table(content: bytes, found: dict[str, Any]) -> None:
     """Refuse a table that is not, cell after cell, what stands on the lines that it names."""
     lines = _unpacked_lines(content)
-    used = [at for at, line in enumerate(lines, 1) if line.strip(" \t,;")]
+    used = [at for at, line in enumerate(lines, 1) if line.strip(" \t,;").strip()]
     expected = used[1:] if found["has_header"] else used
     _agree("lines", found["line"], expected)
     columns = list(found["columns"].values())
@@ -175,6 +175,8 @@ def sample_list(content: bytes) -> tuple[list[str] | None, list[str]]:
     rows = [re.split(r"[\s,;]+", line.strip()) for line in lines_of(content) if line.strip()]
     if not rows:
         raise RefusedError("no line")
+    if len({len(row) == 1 for row in rows}) > 1:
+        raise RefusedError("one ID here and two there")
     first = [cell.lstrip("#").casefold() for cell in rows[0][:2]]
     families, people = {"fid", "family", "family_id"}, {"iid", "id", "sample", "sample_id"}
     at = (0, 1) if len(rows[0]) > 1 else (None, 0)
@@ -183,10 +185,8 @@ def sample_list(content: bytes) -> tuple[list[str] | None, list[str]]:
     elif first[0] in people:
         at = (1, 0) if first[1:2] and first[1] in families else (None, 0)
         rows = rows[1:]
-    if not rows or len({len(row) == 1 for row in rows}) > 1:
-        raise RefusedError("no sample, or one ID here and two there")
-    if max(each for each in at if each is not None) >= len(rows[0]):
-        raise RefusedError("one ID for a header of two")
+    if not rows:
+        raise RefusedError("no sample")
     family = None if at[0] is None else [row[at[0]] for row in rows]
     found = family, [row[at[1]] for row in rows]
     if not all(found[1]) or (family is not None and not all(family)):

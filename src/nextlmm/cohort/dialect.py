@@ -26,7 +26,9 @@ def read_rows(path: str) -> list[Row]:
         If the file cannot be read, has no line, or has lines of unequal length.
     """
     lines = [
-        (number, text) for number, text in enumerate(read_lines(path), 1) if text.strip(" \t,;")
+        (number, text)
+        for number, text in enumerate(read_lines(path), 1)
+        if text.strip(" \t,;").strip()
     ]
     if not lines:
         raise FormatError(

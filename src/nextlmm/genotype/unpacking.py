@@ -23,6 +23,7 @@ MOST_TIMES = 200
 """How many times its size a file may unpack to beyond that."""
 
 _COMPRESSED = {"gzip": GZIP_MAGIC, "bzip2": BZIP2_MAGIC, "zstd": ZSTD_MAGIC}
+_ZLIB = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
 _NOWHERE = "\x1f"  # a separator that no text has
 _SKIPPABLE = b"\x2a\x4d\x18"  # after a first byte of 50 to 5f
 _BLOCK_BYTES = 128 * 2**10  # most that a block of zstd unpacks to
@@ -40,6 +41,16 @@ def unpacked(path: Path, content: bytes) -> bytes:
     name = next((name for name, magic in _COMPRESSED.items() if content.startswith(magic)), None)
     if name is None:
         return content
+    text = _unpacked_once(path, content, name)
+    if text.startswith(tuple(_COMPRESSED.values())):
+        raise FormatError(
+            f"{path} is compressed twice; expected text within {name}: unpack it once, and name "
+            "the result"
+        )
+    return text
+
+
+def _unpacked_once(path: Path, content: bytes, name: str) -> bytes:
     most = most_bytes(len(content))
     try:
         if name == "zstd":
@@ -57,6 +68,22 @@ def unpacked(path: Path, content: bytes) -> bytes:
     if len(text) > most:
         raise too_large(path, len(content))
     return text
+
+
+def plain_text(path: Path, content: bytes) -> bytes:
+    """The content, unless it begins as an archive that the library of tables unpacks by itself.
+
+    Raises
+    ------
+    FormatError
+        If it does.
+    """
+    if content.startswith(_ZLIB):
+        raise FormatError(
+            f"{path} begins as data compressed by zlib; expected text: unpack it, and name the "
+            "result"
+        )
+    return content
 
 
 def most_bytes(n_packed: int) -> int:

@@ -11,6 +11,7 @@ from nextlmm.errors import FormatError
 from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.genotype.textfile import read_bytes
+from nextlmm.genotype.unpacking import plain_text
 
 FloatArray = NDArray[np.float64]
 
@@ -22,7 +23,7 @@ def number_table(file: Path, n_columns: int) -> FloatArray:
     """Lines of so many numbers each, separated by tabs, (lines, columns)."""
     try:
         frame = pl.read_csv(
-            read_bytes(file),
+            plain_text(file, read_bytes(file)),
             has_header=False,
             separator="\t",
             quote_char=None,

@@ -17,6 +17,7 @@ from nextlmm.errors import FormatError
 from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.tables import IndexArray, SampleTable, string_array
 from nextlmm.genotype.textfile import read_bytes
+from nextlmm.genotype.unpacking import plain_text
 from nextlmm.relatedness.grm_entries import symmetric_entries
 
 ENDS = (".kin0", ".kin")
@@ -76,7 +77,7 @@ def _read(path: Path) -> pl.DataFrame:
 
     Cells are separated by tabs, as both programs write them, or else by white space.
     """
-    content = read_bytes(path)
+    content = plain_text(path, read_bytes(path))
     first = content.split(b"\n", 1)[0]
     names = [name.lstrip("#").casefold() for name in first.decode("utf-8-sig", "replace").split()]
     wanted = _columns(path, names)

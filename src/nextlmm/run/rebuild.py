@@ -12,6 +12,7 @@ import polars as pl
 from nextlmm.errors import FormatError, MissingFileError, NextlmmError, UsageError
 from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.textfile import read_bytes
+from nextlmm.genotype.unpacking import plain_text
 from nextlmm.output.publication import Publication, check_writable
 from nextlmm.output.schema import MISSING, RESULT_COLUMNS
 from nextlmm.report.page import page_payloads, write_page
@@ -139,7 +140,7 @@ def read_table(path: Path, trait: str, facts: Mapping[str, Any]) -> pl.DataFrame
     types = {column.name: column.dtype for column in RESULT_COLUMNS}
     try:
         frame = pl.read_csv(
-            read_bytes(path),
+            plain_text(path, read_bytes(path)),
             separator="\t",
             null_values=MISSING,
             quote_char=None,
