@@ -312,7 +312,7 @@ def _check_parents(content: bytes, people: SampleColumns, pairs: list[tuple[int,
     names = people.sample_id.tolist()
     for child, parents in enumerate(pairs):
         wanted = {names[child], *(names[k] for k in parents if k >= 0)}
-        words = {word for name in wanted for word in _BETWEEN.split(name)}
+        words = {word for name in wanted for word in _BETWEEN.split(name) if word}
         if not any(words <= line for line in lines):
             raise AssertionError(f"{wanted} are on no line together")
 

@@ -5,7 +5,7 @@ twice, as PLINK has it; a call of which an allele is missing is missing.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,11 +35,6 @@ from nextlmm.genotype.vcf_fields import (
 )
 from nextlmm.progress import Progress
 
-
-class UndeclaredError(FormatError):
-    """A record is on a contig that the header lacks."""
-
-
 _BLOCKED = b"BC\x02\x00"  # of the first block of a file that bgzip wrote
 
 
@@ -67,21 +62,15 @@ def open_vcf(
     UsageError
         If the package that reads it is not installed.
 
-    Cost: parsing the whole file on one core, some 10 M genotypes a second.
+    Cost: parsing the whole file on one core, some 10 M genotypes a second; and unpacking it before.
     """
     file = Path(path)
     _check_end(file)
     library = reader_package("cyvcf2", extra="vcf", of="VCF and BCF files")
+    names = used_contigs(file)
     with file.open("rb") as content:
         reader = _open_reader(library, file, content)
-        try:
-            return _read(file, reader, ByteProgress(content, progress), field, held_bytes)
-        except UndeclaredError:
-            names = used_contigs(file)
-    with file.open("rb") as content:
-        reader = _open_reader(library, file, content)
-        for name in names:
-            reader.add_to_header(f"##contig=<ID={name}>")
+        _declare(file, reader, names)
         return _read(file, reader, ByteProgress(content, progress), field, held_bytes)
 
 
@@ -96,6 +85,20 @@ def _open_reader(library: Any, file: Path, content: BinaryIO) -> Any:
             f"{file} cannot be read as VCF or BCF ({said}); expected ##fileformat=VCF in its first "
             "line: check that the right file is named"
         ) from error
+
+
+def _declare(file: Path, reader: Any, names: Iterable[str]) -> None:
+    """Put contigs into the header that it lacks, and make sure that it has all of them."""
+    declared = declared_contigs(reader.raw_header)
+    for name in names:
+        if name not in declared:
+            reader.add_to_header(f"##contig=<ID={name}>")
+    lacking = [name for name in names if name not in declared_contigs(reader.raw_header)]
+    if lacking:
+        raise FormatError(
+            f"{file} has variants on {excerpt(lacking[0])}, and a ##contig line for it cannot be "
+            "read; expected one such as ##contig=<ID=1>: correct the header"
+        )
 
 
 def _read(
@@ -117,14 +120,7 @@ def _read(
     collector = Collector(str(file), len(samples), held_bytes)
     rows = VariantRows(collector)
     progress.start("Reading genotypes")
-    declared = declared_contigs(reader.raw_header)
     for number, variant in enumerate(_variants(file, reader)):
-        if variant.CHROM not in declared:
-            raise UndeclaredError(
-                f"{file}: variant {number + 1:,} is on {excerpt(variant.CHROM)}, which is no "
-                "contig of the header; expected a ##contig line for it: the file is damaged, copy "
-                "it again"
-            )
         try:
             name, alleles = variant.ID or ".", variant.ALT or ["."]
             for allele, dosage in zip(

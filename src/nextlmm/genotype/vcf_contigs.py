@@ -1,8 +1,8 @@
 """Names of the contigs of a VCF file, in its header and on its lines.
 
-The library that reads VCF files hands out the first record of a contig that the header lacks even
-if the rest of it could not be parsed, and whoever looks at such a record ends the process.  A
-header that has all of them is the cure.
+The library that reads VCF files goes on with the first record of a contig that the header lacks,
+even if the rest of it could not be parsed, and that ends the process.  A header that has all of
+them is the cure.
 """
 
 import gzip
@@ -20,6 +20,7 @@ _DECLARED = re.compile(r"^##contig=<(?:[^>\n]*,)?ID=([^,>\n]+)[^\n]*>$", re.MULT
 # Section 1.4.7 of the VCF specification, version 4.3.
 _NAME = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
 _PIECE = 2**20
+_BINARY = b"BCF"
 
 
 def declared_contigs(header: str) -> set[str]:
@@ -28,12 +29,12 @@ def declared_contigs(header: str) -> set[str]:
 
 
 def used_contigs(path: Path) -> list[str]:
-    """The contigs that the lines of a VCF file are of, by first mention.
+    """The contigs that the lines of a VCF file are of, by first mention; none of a BCF file.
 
     Raises
     ------
     FormatError
-        If one has a name that no header can have, or the file cannot be unpacked.
+        If one has a name that no header can have, a line is blank, or the file cannot be unpacked.
 
     Cost: unpacking the file.
     """
@@ -59,9 +60,14 @@ def used_contigs(path: Path) -> list[str]:
 
 
 def _first_cells(lines: "BinaryIO | gzip.GzipFile") -> Iterator[str]:
-    """What stands before the first tab of every line that is no header; a line is never held."""
-    is_start = True
+    """What stands before the first tab of every line below the header; a line is never held."""
+    is_start, is_header = True, True
     while piece := lines.readline(_PIECE):
-        if is_start and piece.strip() and not piece.startswith(b"#"):
+        if is_start and is_header:
+            if piece.startswith(_BINARY):
+                return
+            # The header ends with the line of columns, the first with one # alone.
+            is_header = piece.startswith(b"##") or not piece.strip()
+        elif is_start:
             yield piece.split(b"\t", 1)[0].decode("utf-8", "backslashreplace").rstrip("\r\n")
         is_start = piece.endswith(b"\n")
