@@ -23,7 +23,7 @@ from nextlmm.relatedness.grm_files import read_relationships
 from nextlmm.run.option_checks import chosen_chromosomes, split_names
 
 from .genotype.examples import random_calls, write_bed
-from .genotype.formats import call_records, write_vcf, write_zarr
+from .genotype.formats import call_records, write_pgen, write_vcf, write_zarr
 
 N = 5
 IDS = "".join(f"F{i}\tI{i}\n" for i in range(N))
@@ -148,6 +148,13 @@ def test_vcf__a_broken_line_of_such_a_contig(tmp_path, rng, broken):
     path = write_vcf(tmp_path, call_records(random_calls(rng, N, 4)), N)
     path.write_text(without_contigs(path) + broken)
     with pytest.raises(FormatError, match="damaged"):
+        open_genotypes(path)
+
+
+def test_vcf__a_blank_line_is_no_variant(tmp_path, rng):
+    path = write_vcf(tmp_path, call_records(random_calls(rng, N, 4)), N)
+    path.write_text(path.read_text() + "\n")
+    with pytest.raises(FormatError, match="has a line that begins with ''"):
         open_genotypes(path)
 
 
@@ -276,6 +283,19 @@ def test_zstd__the_size_is_known_before_it_is_unpacked(tmp_path, monkeypatch):
     for damaged in (content[:-1], content[:8], skippable[:-1], content + b"x", b"\x28\xb5\x2f\xfd"):
         with pytest.raises(ValueError, match="frame"):
             zstd_bytes(damaged)
+
+
+def test_pvar__that_unpacks_to_far_more_than_text(tmp_path, monkeypatch, rng):
+    write_pgen(tmp_path, random_calls(rng, N, 3))
+    (tmp_path / "p.pvar").unlink()
+    bomb = frame(*[block(1, 2**17, b"c")] * 9, block(1, 1, b"c", is_last=True))
+    (tmp_path / "p.pvar.zst").write_bytes(bomb)
+    monkeypatch.setattr(unpacking, "FREE_BYTES", 2**16)
+    with pytest.raises(FormatError, match=r"p\.pvar\.zst of .* unpacks to more than 65,536"):
+        open_genotypes(tmp_path / "p.pgen")
+    (tmp_path / "p.pvar.zst").write_bytes(bomb[:-2])
+    with pytest.raises(FormatError, match="zstd-compressed but cannot be unpacked"):
+        open_genotypes(tmp_path / "p.pgen")
 
 
 def test_zstd__a_control_character_loses_no_text(tmp_path):

@@ -235,7 +235,10 @@ def _genotyped(name: str, content: bytes) -> list[list[str]]:
     rows = [line.split() for line in lines_of(content) if line.split()]
     if name == "p.psam":
         at = next((k for k, row in enumerate(rows) if row[0].startswith(("#FID", "#IID"))), None)
-        if at is None or rows[at][0] not in ("#FID", "#IID"):
+        starts = [line for line in lines_of(content) if line.startswith(("#FID", "#IID"))]
+        if at is None or not starts or rows[at] != starts[0].split():
+            raise UnknownError  # which is a .fam file
+        if rows[at][0] not in ("#FID", "#IID"):
             raise UnknownError
         header = ["FID" if cell == "#FID" else cell.lstrip("#") for cell in rows[at]]
         rows = rows[at + 1 :]

@@ -23,6 +23,7 @@ from nextlmm.genotype.plink_tables import read_bim, read_fam
 from nextlmm.genotype.sample_tables import read_psam
 from nextlmm.genotype.tables import IndexArray, SampleTable, VariantTable, string_array
 from nextlmm.genotype.textfile import check_readable
+from nextlmm.genotype.unpacking import check_unpacked_size
 
 _EXTENSION = ".pgen"
 _VARIANT_TABLES = (".pvar", ".pvar.zst", ".bim")
@@ -132,6 +133,7 @@ def _read_pvar(
     library: Any, path: Path
 ) -> tuple[VariantTable, IndexArray, IndexArray, NDArray[Any] | None]:
     """The variants, one for each alternative allele: table, record, allele; and the offsets."""
+    check_unpacked_size(path)
     try:
         reader = library.PvarReader(os.fsencode(path))
     except RuntimeError as error:

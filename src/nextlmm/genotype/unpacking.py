@@ -70,6 +70,28 @@ def _unpacked_once(path: Path, content: bytes, name: str) -> bytes:
     return text
 
 
+def check_unpacked_size(path: Path) -> None:
+    """Refuse a file in zstd, which a library is about to unpack, if that is far more than text is.
+
+    Raises
+    ------
+    FormatError
+        If it is, or if the file is damaged.
+    """
+    content = path.read_bytes()
+    if not content.startswith(ZSTD_MAGIC):
+        return
+    try:
+        n_bytes = zstd_bytes(content)
+    except ValueError as error:
+        raise FormatError(
+            f"{path} is zstd-compressed but cannot be unpacked ({error}); it is probably "
+            "truncated: copy or download it again"
+        ) from error
+    if n_bytes > most_bytes(len(content)):
+        raise too_large(path, len(content))
+
+
 def plain_text(path: Path, content: bytes) -> bytes:
     """The content, unless it begins as an archive that the library of tables unpacks by itself.
 
