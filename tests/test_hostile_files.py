@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from nextlmm.cohort.table import read_sample_list, read_sample_table
-from nextlmm.errors import FormatError, UsageError
+from nextlmm.errors import AlignmentError, FormatError, UsageError
 from nextlmm.genotype import unpacking
 from nextlmm.genotype.bgen import copies_of_allele
 from nextlmm.genotype.source import open_genotypes
@@ -23,7 +23,7 @@ from nextlmm.relatedness.grm_files import read_relationships
 from nextlmm.run.option_checks import chosen_chromosomes, split_names
 
 from .genotype.examples import random_calls, write_bed
-from .genotype.formats import call_records, write_pgen, write_vcf, write_zarr
+from .genotype.formats import call_records, write_bgen, write_pgen, write_vcf, write_zarr
 
 N = 5
 IDS = "".join(f"F{i}\tI{i}\n" for i in range(N))
@@ -163,6 +163,20 @@ def test_vcf__a_field_of_no_type(tmp_path, kind):
     path = write_vcf(tmp_path, [("1", 5, "v", "G", "A", "DS", ["1"] * N)], N, fields=("DS",))
     path.write_text(path.read_text().replace("Type=Float", kind))
     with pytest.raises(FormatError, match=r"variant 1 cannot be used .DS h"):
+        open_genotypes(path)
+
+
+@pytest.mark.parametrize(("at", "embedded"), [(8, True), (12, True), (12, False)])
+@pytest.mark.parametrize("count", [2**24, 2**31, 2**32 - 1])
+def test_bgen__counts_beyond_the_file(tmp_path, rng, at, embedded, count):
+    path = write_bgen(tmp_path, random_calls(rng, N, 3), embedded=embedded)
+    if not embedded:
+        rows = "".join(f"F{i} I{i} 0\n" for i in range(N))
+        path.with_suffix(".sample").write_text("ID_1 ID_2 missing\n0 0 0\n" + rows)
+    content = bytearray(path.read_bytes())
+    content[at : at + 4] = struct.pack("<I", count)
+    path.write_bytes(content)
+    with pytest.raises((FormatError, AlignmentError), match=r"too few for|lists 5 samples and"):
         open_genotypes(path)
 
 

@@ -7,8 +7,10 @@ A variant with more than two alleles becomes one row for each but the first.
 import logging
 import math
 import os
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,20 @@ from nextlmm.progress import Progress
 _MAGIC = (b"bgen", b"\0\0\0\0")
 _DIPLOID = 2
 _FEWEST_ALLELES = 2
+_VARIANT_BYTES, _ID_BYTES = 20, 2
+"""What a variant and the name of a sample take at least."""
+
 _DAMAGE = (ValueError, OSError, RuntimeError, IndexError, MemoryError, OverflowError, TypeError)
 """What the library raises for a damaged file."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    """How many variants and samples a file says that it has, and whether it names the samples."""
+
+    n_variants: int
+    n_samples: int
+    has_ids: bool
 
 
 def open_bgen(
@@ -64,22 +78,24 @@ def open_bgen(
     four bytes where not.
     """
     file = Path(path)
-    _check_magic(file)
+    header = _read_header(file)
+    # Before the library sees the file, since it makes up a name for every sample of the header.
+    given, listed = _given_samples(file, sample, header)
     library = reader_package("bgen", extra="bgen", of="BGEN files")
     try:
         # An absolute path, since the name "-" would be standard input to the library.
         reader = library.BgenReader(os.path.abspath(file), delay_parsing=True)
-        embedded = list(map(str, reader.samples))
+        embedded = list(map(str, reader.samples)) if header.has_ids else []
     except _DAMAGE as error:
         raise FormatError(
             f"{file} cannot be opened ({_said(error)}); its header or its list of samples is "
             "damaged: copy it again"
         ) from error
     with reader:
-        samples, listed = _samples(file, sample, reader, embedded)
+        samples = _samples(file, given, listed, header, embedded)
         collector = Collector(str(file), len(samples), held_bytes)
         rows = VariantRows(collector)
-        expected = int(reader.header.nvariants)
+        expected = header.n_variants
         progress.start("Reading genotypes", expected)
         for number, variant in enumerate(_variants(file, reader, expected)):
             try:
@@ -119,10 +135,14 @@ def _complaints() -> Iterator[None]:
         raise ValueError(said[0])
 
 
-def _check_magic(path: Path) -> None:
+def _read_header(path: Path) -> _Header:
+    """The counts of a header, which the file must have the bytes for."""
     try:
         with path.open("rb") as content:
             head = content.read(20)
+            size = content.seek(0, os.SEEK_END)
+            content.seek(struct.unpack_from("<I", head.ljust(8), 4)[0])
+            flags = content.read(4)
     except OSError as error:
         raise missing_file(path, error) from error
     if len(head) < 20 or head[16:20] not in _MAGIC:
@@ -130,6 +150,14 @@ def _check_magic(path: Path) -> None:
             f"{path} is not a BGEN file: bytes 17 to 20 are {head[16:20]!r}; expected b'bgen': "
             + advice(path, "check that the right file is named and complete")
         )
+    n_variants, n_samples = struct.unpack_from("<II", head, 8)
+    has_ids = len(flags) == 4 and flags[3] >> 7 == 1
+    if n_variants * _VARIANT_BYTES > size or (has_ids and n_samples * _ID_BYTES > size):
+        raise FormatError(
+            f"{path} has {size:,} bytes, too few for the {n_variants:,} variants and {n_samples:,} "
+            "samples of its header; it is damaged or truncated: copy it again"
+        )
+    return _Header(n_variants, n_samples, has_ids)
 
 
 def _variants(path: Path, reader: Any, expected: int) -> Iterator[Any]:
@@ -221,35 +249,46 @@ def _genotypes(ploidy: int, n_alleles: int) -> list[tuple[int, ...]]:
     ]
 
 
-def _samples(
-    path: Path, sample: str | os.PathLike[str] | None, reader: Any, embedded: list[str]
-) -> tuple[SampleTable, Path | None]:
-    """The samples by their .sample file, if there is one, and that file."""
-    n = int(reader.header.nsamples)
-    has_ids = bool(reader.header.has_sample_ids)
+def _given_samples(
+    path: Path, sample: str | os.PathLike[str] | None, header: _Header
+) -> tuple[SampleTable | None, Path | None]:
+    """The samples of the .sample file and that file, if there is one."""
     beside = path.with_suffix(".sample")
     listed = Path(sample) if sample is not None else beside if beside.is_file() else None
     if listed is None:
-        if not has_ids:
+        if not header.has_ids:
             raise FormatError(
                 f"{path} holds no sample IDs and there is no {beside.name} beside it; expected one "
                 "of the two: name the .sample file (--sample)"
             )
-        if len(embedded) != n:
-            raise FormatError(
-                f"{path} holds {len(embedded):,} sample IDs for {n:,} samples; expected one for "
-                "each: copy it again"
-            )
-        return without_families(embedded, path), None
+        return None, None
     table = read_oxford_sample(listed)
-    if len(table) != n:
+    if len(table) != header.n_samples:
         raise AlignmentError(
-            f"{listed} lists {len(table):,} samples and {path} holds {n:,}; they must agree: name "
-            "the .sample file that was made with the genotypes"
+            f"{listed} lists {len(table):,} samples and {path} holds {header.n_samples:,}; they "
+            "must agree: name the .sample file that was made with the genotypes"
         )
-    if has_ids:
-        _check_order(path, listed, embedded, table)
     return table, listed
+
+
+def _samples(
+    path: Path,
+    given: SampleTable | None,
+    listed: Path | None,
+    header: _Header,
+    embedded: list[str],
+) -> SampleTable:
+    """The samples of the list, or those that the file itself names."""
+    if header.has_ids and len(embedded) != header.n_samples:
+        raise FormatError(
+            f"{path} holds {len(embedded):,} sample IDs for {header.n_samples:,} samples; expected "
+            "one for each: copy it again"
+        )
+    if given is None or listed is None:
+        return without_families(embedded, path)
+    if header.has_ids:
+        _check_order(path, listed, embedded, given)
+    return given
 
 
 def _check_order(path: Path, listed: Path, embedded: Sequence[str], table: SampleTable) -> None:
