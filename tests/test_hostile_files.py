@@ -151,6 +151,18 @@ def test_vcf__a_broken_line_of_such_a_contig(tmp_path, rng, broken):
         open_genotypes(path)
 
 
+@pytest.mark.parametrize(("place", "what"), [("##x=", "a header"), ("9\t", "a line")])
+def test_vcf__a_line_without_an_end_is_not_read_into_memory(tmp_path, monkeypatch, place, what):
+    monkeypatch.setattr("nextlmm.genotype.vcf_contigs.FREE_BYTES", 2**20)
+    text = write_vcf(tmp_path, call_records(np.ones((N, 4))), N).read_text()
+    endless = place + "x" * 2**22 + "\n"
+    text = text + endless if what == "a line" else text.replace("#CHROM", f"{endless}#CHROM")
+    path = tmp_path / "w.vcf.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    with pytest.raises(FormatError, match=f"has {what} of more than 1,"):
+        open_genotypes(path)
+
+
 def test_vcf__a_blank_line_is_no_variant(tmp_path, rng):
     path = write_vcf(tmp_path, call_records(random_calls(rng, N, 4)), N)
     path.write_text(path.read_text() + "\n")

@@ -14,13 +14,14 @@ from typing import BinaryIO
 
 from nextlmm.errors import FormatError
 from nextlmm.genotype.digits import excerpt
-from nextlmm.genotype.textfile import GZIP_MAGIC
+from nextlmm.genotype.unpacking import FREE_BYTES, GZIP_MAGIC
 
 _DECLARED = re.compile(r"^##contig=<(?:[^>\n]*,)?ID=([^,>\n]+)[^\n]*>$", re.MULTILINE)
 # Section 1.4.7 of the VCF specification, version 4.3.
 _NAME = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*")
 _PIECE = 2**20
 _BINARY = b"BCF"
+_CELL_BYTES = 2**12  # of a sample on a line
 
 
 def declared_contigs(header: str) -> set[str]:
@@ -44,7 +45,7 @@ def used_contigs(path: Path) -> list[str]:
         content.seek(0)
         lines = gzip.GzipFile(fileobj=content) if is_packed else content
         try:
-            for name in _first_cells(lines):
+            for name in _first_cells(path, lines):
                 names[name] = None
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FormatError(
@@ -59,15 +60,28 @@ def used_contigs(path: Path) -> list[str]:
     return list(names)
 
 
-def _first_cells(lines: "BinaryIO | gzip.GzipFile") -> Iterator[str]:
+def _first_cells(path: Path, lines: "BinaryIO | gzip.GzipFile") -> Iterator[str]:
     """What stands before the first tab of every line below the header; a line is never held."""
-    is_start, is_header = True, True
+    is_start = is_header = True
+    n_columns, read, most = 0, 0, FREE_BYTES  # of the line, or of all lines of the header
     while piece := lines.readline(_PIECE):
-        if is_start and is_header:
+        if is_header and is_start:
             if piece.startswith(_BINARY):
                 return
             # The header ends with the line of columns, the first with one # alone.
-            is_header = piece.startswith(b"##") or not piece.strip()
+            is_last = not piece.startswith(b"##") and bool(piece.strip())
         elif is_start:
+            read = 0
             yield piece.split(b"\t", 1)[0].decode("utf-8", "backslashreplace").rstrip("\r\n")
+        read += len(piece)
+        if read > most:
+            what = "a header" if is_header else "a line"
+            raise FormatError(
+                f"{path} has {what} of more than {most:,} bytes; expected genotypes of "
+                f"{n_columns:,} columns: check what the file is"
+            )
         is_start = piece.endswith(b"\n")
+        if is_header and is_last:
+            n_columns += piece.count(b"\t")
+            is_header = not is_start
+            most = FREE_BYTES + _CELL_BYTES * n_columns
