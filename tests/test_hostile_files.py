@@ -85,6 +85,7 @@ def test_bimbam__a_byte_order_mark_is_no_part_of_a_name(bimbam):
         ("v0 A G 0 1_0 2 1 0\n", "", IDS, "line 1 .v0.: could not convert string to float: '1_0'"),
         ("v0 A G 0 \u0661 2 1 0\n", "", IDS, "could not convert string to float"),
         (f"v0 A G 0 {'x' * 90_000} 2 1 0\n", "", IDS, "could not convert"),
+        ("\n \n", "", IDS, "lists no variants"),
         ("v0 A G 0 1 2 1 0\n", "v0 --5 1\n", IDS, "line 1: the position of the variant is '--5'"),
         ("v0 A G 0 1 2 1 0\n", f"v0 {'9' * 5000} 1\n", IDS, "expected an integer"),
         ("v0 A G 0 1 2 1 0\n", f"v0 {2**63} 1\n", IDS, r"below 2\^63"),

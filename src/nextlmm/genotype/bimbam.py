@@ -78,7 +78,13 @@ def open_bimbam(
     files = {"bimbam": str(file), "sample": str(sample)}
     if annotation is not None:
         files["annotation"] = str(annotation)
-    return collector.source(samples, rows.table(), files)
+    variants = rows.table()
+    if not len(variants):
+        raise FormatError(
+            f"{file} lists no variants; expected a line for each: check that the file was written "
+            "completely"
+        )
+    return collector.source(samples, variants, files)
 
 
 def _lines(path: Path, n: int, progress: Progress) -> Iterator[tuple[int, list[str]]]:
