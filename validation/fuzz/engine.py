@@ -20,7 +20,7 @@ from validation.fuzz.mutate import Files, mutated
 from validation.fuzz.reader import Reader, RefusedError, UnknownError, plain, write_files
 
 SECONDS_EACH = 10
-"""A reader that takes longer for one small input hangs."""
+"""A reader that takes more of a processor for one small input hangs, however busy the machine."""
 
 LONGEST_SENTENCE = 1500
 _MOST_KEPT = 2000
@@ -143,13 +143,13 @@ def _limited(seconds: float) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise HangError
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def fuzz(

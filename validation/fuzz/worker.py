@@ -15,13 +15,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from validation.fuzz.engine import SECONDS_EACH, Finding, fuzz, now
+from validation.fuzz.engine import Finding, fuzz, now
 from validation.fuzz.mutate import Files
 from validation.fuzz.reader import Reader, files_of, write_files
 from validation.fuzz.readers import READERS
 
 ROOM_BYTES = 2 * 2**30
-_BEYOND = 5  # seconds after which a library that does not answer a signal is ended
+_WAIT = 180  # seconds of the clock after which a library that answers no signal is ended
 
 
 def main(arguments: list[str]) -> None:
@@ -43,10 +43,11 @@ def _run(
 
     def goes_on(number: int) -> bool:
         (state / "number").write_text(f"{number} {done[0]} {lines[0]} {len(corpus)}")
-        faulthandler.dump_traceback_later(SECONDS_EACH + _BEYOND, exit=True)
+        faulthandler.dump_traceback_later(_WAIT, exit=True)
         return now() < until and number < executions
 
     def told(number: int, n_new: int, files: Files, finding: Finding | None) -> None:
+        faulthandler.dump_traceback_later(_WAIT, exit=True)
         done[0] += 1
         lines[0] += n_new
         if finding is None:
@@ -58,7 +59,7 @@ def _run(
             save(found, finding, files, f"seed {seed}, input {number}")
 
     _limit_memory()
-    faulthandler.dump_traceback_later(SECONDS_EACH + _BEYOND, exit=True)
+    faulthandler.dump_traceback_later(_WAIT, exit=True)
     fuzz(
         reader,
         corpus,
