@@ -5,9 +5,9 @@
 
 Inputs are valid small files, changed by a seeded generator; those that reach new lines of the
 package are kept and changed further.  An input is a finding if the reader crashes, raises anything
-but an error of this package, hangs (10 s of a processor), takes 2 GiB more than it began with, says more than one
-sentence, or returns something else than an oracle that reads the same bytes in the simplest way.
-Findings lie in OUT/READER with their input; the command fails if there is one.
+but an error of this package, hangs (10 s of a processor), takes 2 GiB more than it began with, says
+more than one sentence, or returns something else than an oracle that reads the same bytes in the
+simplest way.  Findings lie in OUT/READER with their input; the command fails if there is one.
 """
 
 import argparse
