@@ -193,6 +193,43 @@ def test_bgen__counts_beyond_the_file(tmp_path, rng, at, embedded, count):
         open_genotypes(path)
 
 
+@pytest.fixture
+def bcf(tmp_path, rng):
+    pysam = pytest.importorskip("pysam")
+    path = write_vcf(tmp_path, call_records(random_calls(rng, N, 4)), N)
+    with (
+        pysam.VariantFile(str(path)) as given,
+        pysam.VariantFile(str(tmp_path / "v.bcf"), "wb", header=given.header) as made,
+    ):
+        for record in given:
+            made.write(record)
+    return tmp_path / "v.bcf", gzip.decompress((tmp_path / "v.bcf").read_bytes())
+
+
+def test_bcf__is_read(bcf):
+    assert len(open_genotypes(bcf[0]).variants) == 4
+
+
+@pytest.mark.parametrize("place", ["type", "length", "header", "end"])
+def test_bcf__damage_that_would_end_the_process(bcf, place):
+    path, content = bcf
+    damaged = bytearray(content)
+    start = 9 + struct.unpack_from("<I", content, 5)[0]  # of the first record
+    shared = struct.unpack_from("<I", content, start)[0]
+    if place == "type":  # of the genotypes, after the two bytes that name the field
+        assert damaged[start + 8 + shared + 2] == 0x21
+        damaged[start + 8 + shared + 2] = 0x20
+    elif place == "length":
+        damaged[start : start + 4] = b"\xff" * 4
+    elif place == "header":
+        damaged[5:9] = b"\xff" * 4
+    else:
+        del damaged[-3:]
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(FormatError, match=r"cannot be read .* damaged or cut short"):
+        open_genotypes(path)
+
+
 def test_bgen__genotypes_of_more_kinds_than_there_are_probabilities():
     with pytest.raises(ValueError, match="2 probabilities for genotypes of 63 out of 9000 alleles"):
         copies_of_allele(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nextlmm.errors import FormatError
 from nextlmm.genotype.array import ArraySource
+from nextlmm.genotype.bcf_check import check_bcf
 from nextlmm.genotype.byte_progress import ByteProgress
 from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.held import Collector, PackedSource
@@ -62,11 +63,13 @@ def open_vcf(
     UsageError
         If the package that reads it is not installed.
 
-    Cost: parsing the whole file on one core, some 10 M genotypes a second; and unpacking it before.
+    Cost: parsing the whole file on one core, some 10 M genotypes a second; and unpacking it before,
+    to check what the library takes for granted.
     """
     file = Path(path)
     _check_end(file)
     library = reader_package("cyvcf2", extra="vcf", of="VCF and BCF files")
+    check_bcf(file)
     names = used_contigs(file)
     with file.open("rb") as content:
         reader = _open_reader(library, file, content)
