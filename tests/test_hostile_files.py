@@ -428,6 +428,17 @@ def test_parquet__a_name_that_is_a_pattern_elsewhere(tmp_path):
     assert read_sample_table(tmp_path / "a[1].parquet").columns["y"] == ("1",)
 
 
+def test_parquet__a_panic_of_the_library_is_a_sentence(tmp_path, monkeypatch):
+    def panic(*_, **__):
+        raise pl.exceptions.PanicException("called `Option::unwrap()` on a `None` value")
+
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"IID": ["x"]}).write_parquet(path)
+    monkeypatch.setattr(pl, "scan_parquet", panic)
+    with pytest.raises(FormatError, match="cannot be read as Parquet"):
+        read_sample_table(path)
+
+
 def test_parquet__more_rows_than_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr("nextlmm.cohort.frame._FREE_ROWS", 1000)
     path = tmp_path / "t.parquet"

@@ -20,6 +20,9 @@ PARQUET_MAGIC = b"PAR1"
 _PARQUET_ENDS = (".parquet", ".pq")
 _ROW = "row"
 _MISSING = "NA"
+_DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What the library raises for a damaged file; a panic of it is no ordinary exception."""
+
 _FREE_ROWS = 10_000_000
 """How many rows any file may have; more need a byte each."""
 _NULLS = frozenset({"nan", "<NA>", "NaT"})  # of numpy and pandas
@@ -56,7 +59,7 @@ def read_parquet_table(path: str) -> SampleColumns:
         frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
         schema = dict(frame.collect_schema())
         n_rows = int(frame.select(pl.len()).collect().item())
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except _DAMAGE as error:
         raise _damaged(path, error) from error
     _check_rows(path, n_rows)
     names = column_names(path, None, list(schema))
@@ -206,7 +209,7 @@ def _column(path: str, name: str, n_rows: int) -> pl.Series:
     try:
         frame = pl.scan_parquet(path, glob=False, hive_partitioning=False).select(pl.col(name))
         column = frame.collect().get_column(name)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except _DAMAGE as error:
         raise _damaged(path, error) from error
     if len(column) != n_rows:
         raise FormatError(
@@ -239,7 +242,7 @@ def _ids(path: str, name: str, n_rows: int) -> StringArray:
     return string_array(texts)
 
 
-def _damaged(path: str, error: Exception) -> FormatError:
+def _damaged(path: str, error: BaseException) -> FormatError:
     said = excerpt(" ".join(str(error).split()), 200)
     return FormatError(
         f"{path} cannot be read as Parquet ({said}); it is damaged or something else: copy or "
