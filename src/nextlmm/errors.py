@@ -19,12 +19,23 @@ The tree::
 A variant that cannot be tested is not an exception; it has a status in its row.
 """
 
+_LONGEST, _HEAD, _TAIL = 1200, 700, 450  # characters of a sentence
+
 
 class NextlmmError(Exception):
-    """Root of all errors that a user can act upon; never shown with a traceback."""
+    """Root of all errors that a user can act upon; never shown with a traceback.
+
+    What a sentence quotes of a file may be of any length: of a very long one the middle is left
+    out, so that what is wrong and what to do are still seen.
+    """
 
     code = "E000"
     exit_status = 1
+
+    def __init__(self, sentence: str = "") -> None:
+        if len(sentence) > _LONGEST:
+            sentence = f"{sentence[:_HEAD]} [...] {sentence[-_TAIL:]}"
+        super().__init__(sentence)
 
 
 class UsageError(NextlmmError):

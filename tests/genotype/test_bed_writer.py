@@ -80,3 +80,24 @@ def test_write_plink_blocks__tables_must_fit(tmp_path, shapes):
     with pytest.raises(OutputError, match="3 samples and 3 variants"):
         write_plink_blocks(tmp_path / "g", blocks, sample_table(3), variant_table(3))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_write_plink_blocks__unfinished_files_are_private_and_removed(tmp_path, problem):
+    modes = []
+
+    def blocks():
+        yield np.zeros((4, 1))
+        modes.extend(path.stat().st_mode & 0o777 for path in tmp_path.iterdir())
+        raise problem
+
+    with pytest.raises(problem):
+        write_plink_blocks(tmp_path / "g", blocks(), sample_table(4), variant_table(2))
+    assert modes == [0o600]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_write_plink__the_usual_permissions_apply(tmp_path):
+    (tmp_path / "other").write_text("")
+    write_bed(tmp_path, np.zeros((4, 2)))
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1

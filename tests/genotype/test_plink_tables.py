@@ -6,7 +6,7 @@ from nextlmm.errors import FormatError
 from nextlmm.genotype.plink_tables import read_bim, read_fam
 
 BIM = "1\trs1\t0\t100\tA\tG\nX rs2  0.5 -7 <DEL> ACGT\nscaffold_1\trs1\t0\t0\t0\tC\n"
-FAM = "0 001 0 0 1 -9\n\tF1   Zoë\t0 0 2 1.5 3 4\n"
+FAM = "0 001 0 0 1 -9 2 NA\n\tF1   Zoë\t0 0 2 1.5 3 4\n"
 
 
 def read(tmp_path, reader, text, encoding="utf-8"):

@@ -81,6 +81,28 @@ def test_the_usual_permissions_apply(tmp_path: Path) -> None:
     assert len(modes) == 1
 
 
+def test_an_unfinished_file_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
+    seen = []
+
+    def write(handle: BinaryIO) -> None:
+        seen.append(stat.S_IMODE(os.fstat(handle.fileno()).st_mode))
+
+    with Publication() as publication:
+        publication.write(tmp_path / "a.txt", write)
+        seen += [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()]
+    assert seen == [0o600, 0o600]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_the_mask_of_the_user_decides_who_reads_results(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        publish({tmp_path / "a.txt": text("one")})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o666 & ~mask
+
+
 def test_the_longest_legal_name_can_be_written(tmp_path: Path) -> None:
     target = tmp_path / ("x" * 255)
     check_writable([target])

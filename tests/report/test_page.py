@@ -177,7 +177,13 @@ def test_page__escapes_every_name(whole: dict[str, Any], make_table: TableFactor
     assert "img" not in outline.tags
     assert outline.handlers == []
     assert outline.tags.count("script") == 2
-    assert payload_of(text)[0]["name"] == HOSTILE
+    data = payload_of(text)[0]
+    assert data["name"] == HOSTILE
+    assert set(data["chromosomes"]) == {HOSTILE}
+    assert all(HOSTILE.startswith(name.removesuffix("...")) for name in data["id"])
+    inside = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
+    assert inside
+    assert not set("<>&\u2028\u2029") & set(inside[1])
 
 
 def test_page__needs_nothing_from_elsewhere(

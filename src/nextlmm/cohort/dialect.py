@@ -26,7 +26,9 @@ def read_rows(path: str) -> list[Row]:
         If the file cannot be read, has no line, or has lines of unequal length.
     """
     lines = [
-        (number, text) for number, text in enumerate(read_lines(path), 1) if text.strip(" \t,;")
+        (number, text)
+        for number, text in enumerate(read_lines(path), 1)
+        if text.strip(" \t,;").strip()
     ]
     if not lines:
         raise FormatError(
@@ -71,8 +73,8 @@ def _cells_between(line: str, delimiter: str) -> list[str]:
     if '"' not in line:
         return line.split(delimiter)
     try:
-        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
-    except csv.Error:  # an absurdly long cell; let the check of the row lengths judge
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True))
+    except csv.Error:  # an absurdly long cell, or a stray quote; let later checks judge
         return line.split(delimiter)
 
 
@@ -107,6 +109,7 @@ def _ragged(path: str, rows: list[Row]) -> str:
 
 def _without_empty_last_column(rows: list[Row]) -> list[Row]:
     """The rows without a last column that is empty throughout, as trailing delimiters make it."""
-    while len(rows[0][1]) > 1 and not any(cells[-1] for _, cells in rows):
-        rows = [(line, cells[:-1]) for line, cells in rows]
-    return rows
+    used = 1 + max(
+        next((k for k in reversed(range(len(cells))) if cells[k]), 0) for _, cells in rows
+    )
+    return rows if used == len(rows[0][1]) else [(line, cells[:used]) for line, cells in rows]

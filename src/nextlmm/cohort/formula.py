@@ -6,12 +6,14 @@ the formula, so that nothing of what was typed is ever run as a program.
 """
 
 import ast
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from nextlmm.errors import UsageError
+from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.packages import needed_package
 
 FUNCTIONS = ("log", "log2", "log10", "sqrt", "exp", "abs")
@@ -25,6 +27,7 @@ CATEGORY, IDENTITY = "C", "I"
 _ALLOWED = (*FUNCTIONS, *BASES, CATEGORY, IDENTITY)
 _CONSTANTS = ("True", "False")
 _LARGEST_POWER, _LARGEST_ARGUMENT = 20, 100
+_MOST_TERMS = 10_000
 
 _WORD = re.compile(
     r"\s*(?:`(?P<quoted>[^`]+)`"
@@ -80,6 +83,7 @@ def parse_formula(text: str) -> CovariateFormula:
     words = list(_words(text.strip().removeprefix("~")))
     columns: dict[tuple[str, bool], int] = {}
     rewritten = _with_powers(_with_columns(text, words, columns), text)
+    _check_size(rewritten, text)
     terms = _parsed(library, rewritten, text, columns)
     names = tuple(name for name, _ in columns)
     return CovariateFormula(text, names, tuple(is_category for _, is_category in columns), terms)
@@ -172,6 +176,33 @@ def _with_powers(words: list[str], text: str) -> list[str]:
         result.append(word)
         at += 1
     return result
+
+
+def _check_size(words: list[str], text: str) -> None:
+    """Refuse a formula of more terms than any model has: twenty columns with * between are 2^20."""
+    try:
+        # The sign of an interaction is none of Python's; one of the same rank stands for it.
+        tree = ast.parse(" ".join("@" if word == ":" else word for word in words), mode="eval")
+        count = _most_terms(tree.body)
+    except SyntaxError:
+        return  # the library says what is wrong
+    except (RecursionError, MemoryError, ValueError):
+        count = math.inf
+    if count > _MOST_TERMS:
+        raise UsageError(
+            f"The formula '{excerpt(text)}' has more than {_MOST_TERMS:,} terms; write the "
+            "interactions that are wanted, as in a + b + a:b."
+        )
+
+
+def _most_terms(node: ast.expr) -> float:
+    """At most how many terms an expression stands for."""
+    if not isinstance(node, ast.BinOp):
+        return 1
+    left, right = _most_terms(node.left), _most_terms(node.right)
+    if isinstance(node.op, ast.Mult):
+        return left + right + left * right
+    return left * right if isinstance(node.op, ast.MatMult) else left + right
 
 
 def _parsed(

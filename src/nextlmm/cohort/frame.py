@@ -1,5 +1,6 @@
 """Tables whose columns have types: Parquet files, and columns of a data frame."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,20 @@ import polars as pl
 
 from nextlmm.cohort.sample_columns import SampleColumns, column_names, layout_of_header
 from nextlmm.errors import FormatError, UsageError
+from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.tables import StringArray, string_array
 from nextlmm.genotype.textfile import check_readable, missing_file
+from nextlmm.genotype.unpacking import most_bytes, too_large
 
 PARQUET_MAGIC = b"PAR1"
 _PARQUET_ENDS = (".parquet", ".pq")
 _ROW = "row"
 _MISSING = "NA"
+_DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What the library raises for a damaged file; a panic of it is no ordinary exception."""
+
+_FREE_ROWS = 10_000_000
+"""How many rows any file may have; more need a byte each."""
 _NULLS = frozenset({"nan", "<NA>", "NaT"})  # of numpy and pandas
 _WORDS = (pl.String, pl.Categorical, pl.Enum)
 
@@ -51,9 +59,13 @@ def read_parquet_table(path: str) -> SampleColumns:
         for that is neither numbers nor text.
     """
     try:
-        schema = dict(pl.scan_parquet(path).collect_schema())
-    except (pl.exceptions.PolarsError, OSError) as error:
+        # A name with * or [ is this file's, and no pattern.
+        frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+        schema = dict(frame.collect_schema())
+        n_rows = int(frame.select(pl.len()).collect().item())
+    except _DAMAGE as error:
         raise _damaged(path, error) from error
+    _check_rows(path, n_rows)
     names = column_names(path, None, list(schema))
     layout = layout_of_header(names) if names else None
     if layout is None:
@@ -61,14 +73,14 @@ def read_parquet_table(path: str) -> SampleColumns:
             f"{path} begins with the columns {', '.join(names[:2]) or '(none)'}; expected FID and "
             "IID, or IID, as the first ones of a Parquet file: rename or reorder its columns"
         )
-    sample_id = _ids(path, names[layout.sample])
-    family_id = None if layout.family is None else _ids(path, names[layout.family])
+    sample_id = _ids(path, names[layout.sample], n_rows)
+    family_id = None if layout.family is None else _ids(path, names[layout.family], n_rows)
     values = names[layout.n_id_columns :]
     return SampleColumns(
         path=path,
         family_id=family_id,
         sample_id=sample_id,
-        columns=_ParquetColumns(path, tuple(values)),
+        columns=_ParquetColumns(path, tuple(values), n_rows),
         line=np.arange(1, len(sample_id) + 1),
         row_word=_ROW,
         words=frozenset(name for name in values if isinstance(schema[name], _WORDS)),
@@ -170,13 +182,14 @@ class _ParquetColumns(Mapping[str, Sequence[str]]):
 
     path: str
     names: tuple[str, ...]
+    n_rows: int
     kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> tuple[str, ...]:
         if name not in self.names:
             raise KeyError(name)
         if name not in self.kept:
-            self.kept[name] = series_texts(_column(self.path, name), self.path)
+            self.kept[name] = series_texts(_column(self.path, name, self.n_rows), self.path)
         return self.kept[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -186,15 +199,36 @@ class _ParquetColumns(Mapping[str, Sequence[str]]):
         return len(self.names)
 
 
-def _column(path: str, name: str) -> pl.Series:
+def _check_rows(path: str, n_rows: int) -> None:
+    """Refuse a file whose rows are too many for its size: repeated values take next to nothing."""
+    n_bytes = os.path.getsize(path)
+    if n_rows > max(_FREE_ROWS, n_bytes):
+        raise FormatError(
+            f"{path} of {n_bytes:,} bytes describes {n_rows:,} rows; expected one row per sample: "
+            "check how the file was made"
+        )
+
+
+def _column(path: str, name: str, n_rows: int) -> pl.Series:
     try:
-        return pl.read_parquet(path, columns=[name]).get_column(name)
-    except (pl.exceptions.PolarsError, OSError) as error:
+        frame = pl.scan_parquet(path, glob=False, hive_partitioning=False).select(pl.col(name))
+        column = frame.collect().get_column(name)
+    except _DAMAGE as error:
         raise _damaged(path, error) from error
+    if len(column) != n_rows:
+        raise FormatError(
+            f"{path}: column '{name}' has {len(column):,} values and the file {n_rows:,} rows; it "
+            "is damaged: copy or write it again"
+        )
+    if isinstance(column.dtype, _WORDS):
+        n_bytes = int(column.cast(pl.String).str.len_bytes().sum())
+        if n_bytes > most_bytes(os.path.getsize(path)):
+            raise too_large(Path(path), os.path.getsize(path))
+    return column
 
 
-def _ids(path: str, name: str) -> StringArray:
-    column = _column(path, name)
+def _ids(path: str, name: str, n_rows: int) -> StringArray:
+    column = _column(path, name, n_rows)
     texts = series_texts(column, path)
     if not texts:
         raise FormatError(
@@ -212,8 +246,8 @@ def _ids(path: str, name: str) -> StringArray:
     return string_array(texts)
 
 
-def _damaged(path: str, error: Exception) -> FormatError:
-    said = " ".join(str(error).split())
+def _damaged(path: str, error: BaseException) -> FormatError:
+    said = excerpt(" ".join(str(error).split()), 200)
     return FormatError(
         f"{path} cannot be read as Parquet ({said}); it is damaged or something else: copy or "
         "write it again"

@@ -74,15 +74,16 @@ def layout_of_header(cells: list[str]) -> Layout | None:
 def column_names(path: str, line: int | None, cells: list[str]) -> list[str]:
     """The names of a header line, if any, each of which must be there and occur once."""
     where = path if line is None else f"{path}, line {line}"
+    known = dict[str, int]()
     for k, name in enumerate(cells, start=1):
         if not name:
             raise FormatError(
                 f"{where}: column {k} has no name; expected a name for each column: "
                 "add one or delete the column"
             )
-        if name in cells[: k - 1]:
+        if known.setdefault(name, k) != k:
             raise FormatError(
                 f"{where}: the name '{name}' occurs twice, in columns "
-                f"{cells.index(name) + 1} and {k}; expected different names: rename one of them"
+                f"{known[name]} and {k}; expected different names: rename one of them"
             )
     return cells

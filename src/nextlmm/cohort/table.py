@@ -67,21 +67,22 @@ def read_sample_list(path: str | os.PathLike[str]) -> SampleColumns:
     path = os.fspath(path)
     numbered = enumerate(read_lines(path), start=1)
     rows = [(line, re.split(r"[\s,;]+", text.strip())) for line, text in numbered if text.strip()]
+    first = rows[0] if rows else None
     layout = layout_of_header(rows[0][1]) if rows else None
     if layout is not None:
         rows = rows[1:]
     elif rows:
         layout = Layout(None, 0) if len(rows[0][1]) == 1 else Layout(0, 1)
-    if layout is None or not rows:
+    if first is None or layout is None or not rows:
         raise FormatError(
             f"{path} lists no samples; expected a family ID and a sample ID, or a sample ID, on "
             "each line: check that the right file is named"
         )
     for line, cells in rows:
-        if (len(cells) == 1) != (len(rows[0][1]) == 1):
+        if (len(cells) == 1) != (len(first[1]) == 1):
             raise FormatError(
-                f"{path}, line {line}: {len(cells)} IDs or columns where line {rows[0][0]} has "
-                f"{len(rows[0][1])}; write family ID and sample ID on every line, or the sample ID "
+                f"{path}, line {line}: {len(cells)} IDs or columns where line {first[0]} has "
+                f"{len(first[1])}; write family ID and sample ID on every line, or the sample ID "
                 "alone on every line"
             )
     return _table(path, layout, [], [(line, cells[: layout.n_id_columns]) for line, cells in rows])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nextlmm.errors import OutputError
 from nextlmm.genotype.packed import pack_codes
 from nextlmm.genotype.tables import SampleTable, VariantTable
+from nextlmm.private import give_mode, open_private, private_name, usual_mode
 
 BED_MAGIC = b"\x6c\x1b\x01"
 _VARIANTS_PER_BLOCK = 1024
@@ -102,13 +103,16 @@ def write_plink_blocks(
     Cost: O(n m), temporaries of some bytes for each genotype of a block.
     """
     targets = [Path(f"{os.fspath(prefix)}.{extension}") for extension in ("bed", "bim", "fam")]
-    partial = [target.with_name(target.name + ".partial") for target in targets]
+    partial = [private_name(target.parent) for target in targets]
     try:
-        with partial[0].open("wb") as bed:
+        mode = usual_mode(targets[0].parent)
+        with open_private(partial[0]) as bed:
             write_bed(bed, blocks, samples, variants, name=os.fspath(prefix))
-        partial[1].write_bytes(bim_text(variants))
-        partial[2].write_bytes(fam_text(samples))
+        for path, text in zip(partial[1:], (bim_text(variants), fam_text(samples)), strict=True):
+            with open_private(path) as handle:
+                handle.write(text)
         for source, target in zip(partial, targets, strict=True):
+            give_mode(source, mode)
             source.replace(target)
     except OSError as error:
         raise OutputError(

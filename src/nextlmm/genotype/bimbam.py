@@ -8,6 +8,7 @@ the chromosome is "0", unknown.
 
 import gzip
 import io
+import itertools
 import os
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from nextlmm.errors import FormatError, UsageError
 from nextlmm.genotype.array import ArraySource
 from nextlmm.genotype.byte_progress import ByteProgress
+from nextlmm.genotype.digits import excerpt, plain_numbers, position_bp
 from nextlmm.genotype.held import Collector, PackedSource
 from nextlmm.genotype.sample_tables import read_id_pairs
 from nextlmm.genotype.textfile import GZIP_MAGIC, missing_file, read_lines
@@ -29,6 +31,8 @@ from nextlmm.progress import Progress
 _MISSING = frozenset({"NA", "na", "nan", "NaN", "."})
 _UNKNOWN = ("0", 0)
 _COLUMNS = 3  # before the dosages
+_LONGEST_CELL, _LONGEST_ALLELES = 64, 2**22
+"""Characters of a dosage with what separates it, and of all that stands before the first."""
 
 
 def open_bimbam(
@@ -70,19 +74,25 @@ def open_bimbam(
     places = {} if annotation is None else _read_annotation(Path(annotation))
     collector = Collector(str(file), len(samples), held_bytes)
     rows = VariantRows(collector)
-    for number, cells in islice(_lines(file, progress), most):
+    for number, cells in islice(_lines(file, len(samples), progress), most):
         dosage = _dosages(file, number, cells, len(samples), str(sample))
         chromosome, position = places.get(cells[0], _UNKNOWN)
         rows.add(chromosome, cells[0], position, cells[1], cells[2], dosage)
     files = {"bimbam": str(file), "sample": str(sample)}
     if annotation is not None:
         files["annotation"] = str(annotation)
-    return collector.source(samples, rows.table(), files)
+    variants = rows.table()
+    if not len(variants):
+        raise FormatError(
+            f"{file} lists no variants; expected a line for each: check that the file was written "
+            "completely"
+        )
+    return collector.source(samples, variants, files)
 
 
-def _lines(path: Path, progress: Progress) -> Iterator[tuple[int, list[str]]]:
+def _lines(path: Path, n: int, progress: Progress) -> Iterator[tuple[int, list[str]]]:
     """The cells of each line that is not blank, and its number."""
-    number = 0
+    number, longest = 0, _LONGEST_ALLELES + _LONGEST_CELL * n
     try:
         with path.open("rb") as content:
             read = ByteProgress(content, progress)
@@ -90,8 +100,13 @@ def _lines(path: Path, progress: Progress) -> Iterator[tuple[int, list[str]]]:
             content.seek(0)
             unpacked = gzip.GzipFile(fileobj=content) if is_packed else content
             read.start("Reading genotypes")
-            with io.TextIOWrapper(unpacked, encoding="utf-8") as lines:
-                for number, line in enumerate(lines, 1):
+            with io.TextIOWrapper(unpacked, encoding="utf-8-sig") as lines:
+                for number in itertools.count(1):
+                    line = lines.readline(longest + 1)
+                    if not line:
+                        break
+                    if len(line) > longest:
+                        raise _too_long(path, number, longest, n)
                     if cells := line.replace(",", " ").split():
                         yield number, cells
                     read.advance()
@@ -110,6 +125,13 @@ def _lines(path: Path, progress: Progress) -> Iterator[tuple[int, list[str]]]:
         raise missing_file(path, error) from error
 
 
+def _too_long(path: Path, number: int, longest: int, n: int) -> FormatError:
+    return FormatError(
+        f"{path}, line {number}: more than {longest:,} characters; expected an identifier, two "
+        f"alleles and a dosage for each of {n:,} samples: check that the right file is named"
+    )
+
+
 def _dosages(path: Path, number: int, cells: list[str], n: int, listed: str) -> NDArray[np.float32]:
     """The dosages of a line, (n,), NaN where missing."""
     if len(cells) != _COLUMNS + n:
@@ -119,15 +141,15 @@ def _dosages(path: Path, number: int, cells: list[str], n: int, listed: str) -> 
             "both files from the same place"
         )
     try:
-        return np.array(cells[_COLUMNS:], dtype=np.float32)
+        return plain_numbers(cells[_COLUMNS:], np.float32)
     except ValueError:
         texts = ["nan" if text in _MISSING else text for text in cells[_COLUMNS:]]
     try:
-        return np.array(texts, dtype=np.float32)
+        return plain_numbers(texts, np.float32)
     except ValueError as error:
         raise FormatError(
-            f"{path}, line {number} ({cells[0]}): {error}; expected dosages of 0 to 2, or NA: "
-            "write mean genotypes, not letters"
+            f"{path}, line {number} ({excerpt(cells[0])}): {excerpt(str(error), 100)}; "
+            "expected dosages of 0 to 2, or NA: write mean genotypes, not letters"
         ) from error
 
 
@@ -138,10 +160,16 @@ def _read_annotation(path: Path) -> dict[str, tuple[str, int]]:
         cells = line.replace(",", " ").split()
         if not cells:
             continue
-        if len(cells) < _COLUMNS or not cells[1].lstrip("-").isdecimal():
+        if len(cells) < _COLUMNS:
             raise FormatError(
-                f"{path}, line {number}: {' '.join(cells[:4])!r}; expected an identifier, a "
+                f"{path}, line {number}: {excerpt(' '.join(cells))!r}; expected an identifier, a "
                 "position in base pairs and a chromosome: correct the line"
             )
-        places[cells[0]] = cells[2], int(cells[1])
+        hint = ", after an identifier and before a chromosome: correct the line"
+        place = cells[2], position_bp(f"{path}, line {number}", cells[1], hint)
+        if places.setdefault(cells[0], place) != place:
+            raise FormatError(
+                f"{path}, line {number}: variant {excerpt(cells[0])} has another place than on a "
+                "line before; expected one: delete one of the lines"
+            )
     return places

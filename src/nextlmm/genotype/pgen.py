@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from nextlmm.errors import FormatError, MissingFileError
 from nextlmm.genotype.conversion import what_exists_instead
+from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.packages import reader_package
 from nextlmm.genotype.plink_tables import read_bim, read_fam
 from nextlmm.genotype.sample_tables import read_psam
 from nextlmm.genotype.tables import IndexArray, SampleTable, VariantTable, string_array
 from nextlmm.genotype.textfile import check_readable
+from nextlmm.genotype.unpacking import check_unpacked_size
 
 _EXTENSION = ".pgen"
 _VARIANT_TABLES = (".pvar", ".pvar.zst", ".bim")
@@ -131,6 +133,7 @@ def _read_pvar(
     library: Any, path: Path
 ) -> tuple[VariantTable, IndexArray, IndexArray, NDArray[Any] | None]:
     """The variants, one for each alternative allele: table, record, allele; and the offsets."""
+    check_unpacked_size(path)
     try:
         reader = library.PvarReader(os.fsencode(path))
     except RuntimeError as error:
@@ -192,4 +195,4 @@ def _said(error: Exception) -> str:
     """What the library says, as text without a full stop."""
     said = error.args[0] if error.args else error
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    return " ".join(text.split()).rstrip(".")
+    return excerpt(" ".join(text.split()).rstrip("."), 200)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlmm.errors import FormatError
+from nextlmm.genotype.digits import are_plain, position_bp
 from nextlmm.genotype.tables import SampleTable, StringArray, VariantTable, string_array
 from nextlmm.genotype.textfile import read_lines
 
@@ -24,7 +25,8 @@ def read_fam(path: Path) -> SampleTable:
     Raises
     ------
     MissingFileError, FormatError
-        If the file cannot be read, a line is too short, or there is no line at all.
+        If the file cannot be read, a line is too short or not as long as the first, or there is
+        no line at all.
     """
     rows = _rows(path)
     for line, fields in rows:
@@ -32,6 +34,12 @@ def read_fam(path: Path) -> SampleTable:
             raise FormatError(
                 f"{path}, line {line}: {_columns(len(fields))} ({_excerpt(fields)}); a .fam file "
                 "has 5 or 6: family ID, sample ID, father, mother, sex and trait; complete the line"
+            )
+        if len(fields) != len(rows[0][1]):
+            raise FormatError(
+                f"{path}, line {line}: {_columns(len(fields))} ({_excerpt(fields)}); expected "
+                f"{len(rows[0][1])} as on line {rows[0][0]}: correct the line, in which an ID may "
+                "hold a blank"
             )
     if not rows:
         raise FormatError(
@@ -99,12 +107,13 @@ def _shared_strings(values: Sequence[str]) -> StringArray:
 
 def _positions(path: Path, lines: list[str], texts: Sequence[str]) -> NDArray[np.int64]:
     try:
-        return np.fromiter(map(int, texts), dtype=np.int64, count=len(texts))
+        if are_plain(texts):
+            return np.fromiter(map(int, texts), dtype=np.int64, count=len(texts))
     except (ValueError, OverflowError):
-        for number, line in enumerate(lines, start=1):  # slower, but knows the line
-            if line.strip():
-                _check_position(path, number, line.split()[-3])
-        raise
+        pass
+    # Slower, but knows the line.
+    numbered = [(number, line.split()[-3]) for number, line in enumerate(lines, 1) if line.strip()]
+    return np.array([_position(path, *each) for each in numbered], dtype=np.int64)
 
 
 def _rows(path: Path) -> list[Row]:
@@ -113,20 +122,9 @@ def _rows(path: Path) -> list[Row]:
     return [(line, fields) for line, fields in numbered if fields]
 
 
-def _check_position(path: Path, line: int, text: str) -> None:
-    try:
-        position = int(text)
-    except ValueError:
-        hint = "; .bim files have no header line" if line == 1 else ""
-        raise FormatError(
-            f"{path}, line {line}: the position of the variant is '{text}'; expected an integer "
-            f"number of base pairs{hint}"
-        ) from None
-    if abs(position) > np.iinfo(np.int64).max:
-        raise FormatError(
-            f"{path}, line {line}: the position of the variant is {text}; expected an integer "
-            "number of base pairs below 2^63"
-        )
+def _position(path: Path, line: int, text: str) -> int:
+    hint = "; .bim files have no header line" if line == 1 else ""
+    return position_bp(f"{path}, line {line}", text, hint)
 
 
 def _wrong_bim_line(path: Path, line: int, fields: list[str], n_columns: int) -> str:

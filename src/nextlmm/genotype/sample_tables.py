@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nextlmm.errors import FormatError
+from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.plink_tables import read_fam
 from nextlmm.genotype.tables import SampleTable, string_array
 from nextlmm.genotype.textfile import read_lines
@@ -33,10 +34,12 @@ def read_psam(path: Path) -> SampleTable:
     rows = [(number, line.split()) for number, line in lines[header + 1 :]]
     if "IID" not in names:
         raise FormatError(
-            f"{path}, line {lines[header][0]}: the header has no column IID ({' '.join(names)}); "
+            f"{path}, line {lines[header][0]}: the header has no column IID "
+            f"({_excerpt(names)}); "
             "expected #FID and IID, or #IID, first: correct the header"
         )
-    return _table(path, rows, family=0 if names[0] == "FID" else None, sample=names.index("IID"))
+    family, sample = 0 if names[0] == "FID" else None, names.index("IID")
+    return _table(path, rows, family=family, sample=sample, width=len(names))
 
 
 def read_oxford_sample(path: Path) -> SampleTable:
@@ -50,13 +53,14 @@ def read_oxford_sample(path: Path) -> SampleTable:
     lines = [(number, line.split()) for number, line in enumerate(read_lines(path), 1)]
     lines = [(number, fields) for number, fields in lines if fields]
     if len(lines) < 2 or lines[1][1][0] != "0":
-        seen = " ".join(lines[1][1][:4]) if len(lines) > 1 else "nothing"
+        seen = _excerpt(lines[1][1]) if len(lines) > 1 else "nothing"
         raise FormatError(
             f"{path}: the second line holds {seen!r}; expected the types of the columns, 0 0 0, as "
             "an Oxford .sample file has them below its header: check that the right file is named"
         )
     has_two = len(lines[0][1]) > 1 and lines[0][1][1].upper() == "ID_2"
-    return _table(path, lines[2:], family=0 if has_two else None, sample=1 if has_two else 0)
+    family, sample = (0, 1) if has_two else (None, 0)
+    return _table(path, lines[2:], family=family, sample=sample, width=len(lines[0][1]))
 
 
 def read_id_pairs(path: Path) -> SampleTable:
@@ -74,18 +78,24 @@ def read_id_pairs(path: Path) -> SampleTable:
     if rows and rows[0][1][0].lstrip("#") in ("FID", "IID"):
         rows = rows[1:]
     has_family = bool(rows) and len(rows[0][1]) > 1
-    return _table(path, rows, family=0 if has_family else None, sample=1 if has_family else 0)
+    family, sample = (0, 1) if has_family else (None, 0)
+    return _table(path, rows, family=family, sample=sample, width=len(rows[0][1]) if rows else 0)
 
 
 def _table(
-    path: Path, rows: list[tuple[int, list[str]]], *, family: int | None, sample: int
+    path: Path,
+    rows: list[tuple[int, list[str]]],
+    *,
+    family: int | None,
+    sample: int,
+    width: int,
 ) -> SampleTable:
-    needed = max(sample, family or 0) + 1
+    """The samples of rows, each of which has as many columns as the header or the first one."""
     for number, fields in rows:
-        if len(fields) < needed:
+        if len(fields) != width:
             raise FormatError(
-                f"{path}, line {number}: {len(fields)} column(s) ({' '.join(fields)}); expected at "
-                f"least {needed}: complete the line"
+                f"{path}, line {number}: {len(fields)} column(s) ({_excerpt(fields)}); expected "
+                f"{width} as above it: correct the line, in which an ID may hold a blank"
             )
     if not rows:
         raise FormatError(
@@ -97,3 +107,7 @@ def _table(
         return without_families(ids, path)
     families = string_array(fields[family] for _, fields in rows)
     return SampleTable(families, string_array(ids), str(path))
+
+
+def _excerpt(fields: list[str]) -> str:
+    return excerpt(" ".join(fields[:4]))

@@ -1,26 +1,20 @@
 """The lines of a text file, whatever program and system wrote it."""
 
-import bz2
 import difflib
 import errno
-import gzip
 import os
 import re
 import stat
-import zlib
 from pathlib import Path
 
-import polars as pl
-
 from nextlmm.errors import FormatError, MissingFileError
+from nextlmm.genotype.unpacking import GZIP_MAGIC, unpacked
 
-GZIP_MAGIC = b"\x1f\x8b"
-BZIP2_MAGIC, ZSTD_MAGIC = b"BZh", b"\x28\xb5\x2f\xfd"
+__all__ = ["BGZF_END", "GZIP_MAGIC", "check_readable", "missing_file", "read_bytes", "read_lines"]
+
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 """The empty block that ends a file which bgzip wrote."""
 
-_COMPRESSED = {"gzip": GZIP_MAGIC, "bzip2": BZIP2_MAGIC, "zstd": ZSTD_MAGIC}
-_NOWHERE = "\x1f"  # a separator that no text has
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -33,33 +27,14 @@ def read_bytes(path: Path) -> bytes:
     MissingFileError
         If the file is not there, is a folder, or may not be read.
     FormatError
-        If its compression is damaged.
+        If its compression is damaged, or it unpacks to far more than text does.
     """
     refuse_pipe(path)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise missing_file(path, error) from error
-    name = next((name for name, magic in _COMPRESSED.items() if content.startswith(magic)), None)
-    if name is None:
-        return content
-    try:
-        if name == "zstd":
-            return _zstd_lines(content)
-        return gzip.decompress(content) if name == "gzip" else bz2.decompress(content)
-    except (OSError, EOFError, ValueError, zlib.error, pl.exceptions.PolarsError) as error:
-        raise FormatError(
-            f"{path} is {name}-compressed but cannot be unpacked after {len(content):,} bytes "
-            f"({' '.join(str(error).split())}); it is probably truncated: copy or download it again"
-        ) from error
-
-
-def _zstd_lines(content: bytes) -> bytes:
-    """The lines of a text compressed by zstd, which Python itself can unpack from 3.14 on only."""
-    lines = pl.read_csv(
-        content, separator=_NOWHERE, has_header=False, quote_char=None, infer_schema=False
-    )
-    return "\n".join(line or "" for line in lines.to_series()).encode()
+    return unpacked(path, content)
 
 
 def check_readable(path: Path) -> None:

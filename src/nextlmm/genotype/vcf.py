@@ -5,7 +5,7 @@ twice, as PLINK has it; a call of which an allele is missing is missing.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,19 +15,25 @@ from numpy.typing import NDArray
 
 from nextlmm.errors import FormatError
 from nextlmm.genotype.array import ArraySource
+from nextlmm.genotype.bcf_check import check_bcf
 from nextlmm.genotype.byte_progress import ByteProgress
+from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.held import Collector, PackedSource
 from nextlmm.genotype.kinds import VcfField
 from nextlmm.genotype.packages import reader_package
 from nextlmm.genotype.sample_tables import without_families
 from nextlmm.genotype.textfile import BGZF_END, GZIP_MAGIC, missing_file
 from nextlmm.genotype.variant_rows import VariantRows
+from nextlmm.genotype.vcf_contigs import declared_contigs, used_contigs
 from nextlmm.genotype.vcf_fields import (
+    check_calls,
+    check_probabilities,
     chosen_field,
     copies_of_calls,
     copies_of_dosages,
     copies_of_probabilities,
     no_calls,
+    numeric_field,
 )
 from nextlmm.progress import Progress
 
@@ -60,13 +66,17 @@ def open_vcf(
     UsageError
         If the package that reads it is not installed.
 
-    Cost: parsing the whole file on one core, some 10 M genotypes a second.
+    Cost: parsing the whole file on one core, some 10 M genotypes a second; and unpacking it before,
+    to check what the library takes for granted.
     """
     file = Path(path)
     _check_end(file)
     library = reader_package("cyvcf2", extra="vcf", of="VCF and BCF files")
+    check_bcf(file)
+    names = used_contigs(file)
     with file.open("rb") as content:
         reader = _open_reader(library, file, content)
+        _declare(file, reader, names)
         return _read(
             file,
             reader,
@@ -83,11 +93,25 @@ def _open_reader(library: Any, file: Path, content: BinaryIO) -> Any:
     try:
         return library.VCF(shared, strict_gt=True)
     except Exception as error:  # the library raises bare ones
-        said = " ".join(str(error).split()).removeprefix(f"{shared} ")
+        said = _said(error).removeprefix(f"{shared} ")
         raise FormatError(
             f"{file} cannot be read as VCF or BCF ({said}); expected ##fileformat=VCF in its first "
             "line: check that the right file is named"
         ) from error
+
+
+def _declare(file: Path, reader: Any, names: Iterable[str]) -> None:
+    """Put contigs into the header that it lacks, and make sure that it has all of them."""
+    declared = declared_contigs(reader.raw_header)
+    for name in names:
+        if name not in declared:
+            reader.add_to_header(f"##contig=<ID={name}>")
+    lacking = [name for name in names if name not in declared_contigs(reader.raw_header)]
+    if lacking:
+        raise FormatError(
+            f"{file} has variants on {excerpt(lacking[0])}, and a ##contig line for it cannot be "
+            "read; expected one such as ##contig=<ID=1>: correct the header"
+        )
 
 
 def _read(
@@ -99,21 +123,34 @@ def _read(
     held_bytes: float,
     most: int | None,
 ) -> PackedSource | ArraySource:
-    samples = without_families(reader.samples, file)
+    try:
+        samples, described = without_families(reader.samples, file), _described(reader)
+    except Exception as error:  # the library raises bare ones
+        raise FormatError(
+            f"{file} has a header that cannot be read ({_said(error)}); it is damaged: copy it "
+            "again"
+        ) from error
     if not len(samples):
         raise FormatError(
             f"{file} has no samples: its #CHROM line ends before the first; expected genotypes and "
             "not sites alone: name the file that has them"
         )
-    chosen = chosen_field(str(file), _described(reader), field)
+    chosen = chosen_field(str(file), described, field)
     collector = Collector(str(file), len(samples), held_bytes)
     rows = VariantRows(collector)
     progress.start("Reading genotypes")
-    for variant in islice(_variants(file, reader), most):
-        name, alleles = variant.ID or ".", variant.ALT or ["."]
-        copies = _copies(file, variant, len(alleles), chosen, len(samples))
-        for allele, dosage in zip(alleles, copies, strict=True):
-            rows.add(variant.CHROM, name, variant.POS, allele, variant.REF, dosage)
+    for number, variant in enumerate(islice(_variants(file, reader), most)):
+        try:
+            name, alleles = variant.ID or ".", variant.ALT or ["."]
+            for allele, dosage in zip(
+                alleles, _copies(variant, len(alleles), chosen, len(samples)), strict=True
+            ):
+                rows.add(variant.CHROM, name, variant.POS, allele, variant.REF, dosage)
+        except (ValueError, OverflowError) as error:
+            raise FormatError(
+                f"{file}: variant {number + 1:,} cannot be used ({_said(error)}); correct it, or "
+                "leave it out"
+            ) from error
         progress.advance()
     progress.finish()
     return collector.source(samples, rows.table(), {"vcf": str(file)})
@@ -161,26 +198,43 @@ def _variants(path: Path, reader: Any) -> Iterator[Any]:
             yield variant
     except Exception as error:  # the library raises bare ones
         raise FormatError(
-            f"{path}: variant {number + 1:,} cannot be read ({' '.join(str(error).split())}); the "
-            "file is damaged or cut short there: copy it again"
+            f"{path}: variant {number + 1:,} cannot be read ({_said(error)}); the file is damaged "
+            "or cut short there: copy it again"
         ) from error
 
 
-def _copies(
-    path: Path, variant: Any, n_alternatives: int, field: str, n: int
-) -> list[NDArray[np.float32]]:
-    """Copies of each alternative allele, (n,), NaN where missing."""
+def _values(variant: Any, field: str) -> Any:
+    try:
+        return variant.format(field)
+    except Exception as error:  # the library raises bare ones
+        raise ValueError(f"{field} has another type in the header ({_said(error)})") from error
+
+
+def _said(error: Exception) -> str:
+    return excerpt(" ".join(str(error).split()), 200)
+
+
+def _copies(variant: Any, n_alternatives: int, field: str, n: int) -> Iterator[NDArray[np.float32]]:
+    """Copies of each alternative allele, (n,), NaN where missing.
+
+    Raises
+    ------
+    ValueError
+        If the genotypes contradict the alleles, or are no numbers.
+    """
     calls, numbers = no_calls(n), range(1, n_alternatives + 1)
     if "GT" in variant.FORMAT:
         calls = np.asarray(variant.genotype.array())[:, :-1]
-    values = variant.format(field) if field != "GT" else None
+        check_calls(calls, len(variant.ALT))
+    values = None if field == "GT" else numeric_field(field, _values(variant, field), n)
     if values is None:
-        return [copies_of_calls(calls, k) for k in numbers]
+        return (copies_of_calls(calls, k) for k in numbers)
     if field == "GP":
-        return [copies_of_probabilities(values, calls, k, 1 + len(variant.ALT)) for k in numbers]
+        check_probabilities(values)
+        return (copies_of_probabilities(values, calls, k, 1 + len(variant.ALT)) for k in numbers)
     if values.shape[1] < n_alternatives:
-        raise FormatError(
-            f"{path}: {variant.CHROM}:{variant.POS} has {values.shape[1]} value(s) of DS and "
-            f"{len(variant.ALT)} alternative alleles; expected one for each: write the file anew"
+        raise ValueError(
+            f"{variant.CHROM}:{variant.POS} has {values.shape[1]} value(s) of DS and "
+            f"{len(variant.ALT)} alternative alleles, and one for each is expected"
         )
-    return [copies_of_dosages(values, calls, k) for k in numbers]
+    return (copies_of_dosages(values, calls, k) for k in numbers)

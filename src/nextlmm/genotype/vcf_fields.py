@@ -17,7 +17,8 @@ from nextlmm.genotype.kinds import VcfField
 _PREFERRED = ("DS", "GP", "GT")
 _NO_ALLELE, _NO_SECOND = -1, -2
 _DIPLOID = 2
-
+_SUM_TOLERANCE = 0.02  # probabilities are written with two digits or more
+_LARGEST_SENTINEL = -(2**31) + 7  # integers that mean missing, or the end of a list
 Calls = NDArray[np.integer]
 
 
@@ -44,6 +45,64 @@ def chosen_field(path: str, there: Collection[str], wanted: VcfField) -> str:
 def no_calls(n: int) -> Calls:
     """What stands for calls where there are none: two missing alleles."""
     return np.full((n, _DIPLOID), _NO_ALLELE)
+
+
+def check_calls(calls: Calls, n_alternatives: int) -> None:
+    """Refuse an allele that the variant has not.
+
+    Raises
+    ------
+    ValueError
+        With the allele and the sample.
+    """
+    if calls.max(initial=0) > n_alternatives:
+        sample = int(np.flatnonzero((calls > n_alternatives).any(axis=1))[0])
+        raise ValueError(
+            f"sample {sample + 1} has allele {calls[sample].max()} in GT, and there are "
+            f"{n_alternatives} alternative allele(s)"
+        )
+
+
+def numeric_field(name: str, values: Any, n: int) -> NDArray[np.floating] | None:
+    """A field of the n samples as numbers (n, k), NaN where missing; None where it is not there.
+
+    Raises
+    ------
+    ValueError
+        If it holds no numbers.
+    """
+    if values is None:
+        return None
+    if values.ndim != 2 or len(values) != n or values.dtype.kind not in "fi":
+        raise ValueError(f"{name} holds no numbers")
+    if values.dtype.kind == "f":
+        return np.asarray(values)
+    numbers: NDArray[np.floating] = values.astype(np.float64)
+    numbers[values <= _LARGEST_SENTINEL] = np.nan
+    return numbers
+
+
+def check_probabilities(values: NDArray[np.floating]) -> None:
+    """Refuse probabilities (n, k) that are none, or do not add up to 1 where they are not missing.
+
+    Raises
+    ------
+    ValueError
+        With the sum and the sample.
+    """
+    is_there = ~np.isnan(values).all(axis=1)
+    total = np.nansum(values, axis=1)
+    odd = is_there & ~(
+        (np.abs(total - 1.0) <= _SUM_TOLERANCE)
+        & (np.nanmin(np.where(np.isnan(values), np.inf, values), axis=1) >= 0.0)
+    )
+    if odd.any():
+        sample = int(np.flatnonzero(odd)[0])
+        shown = ", ".join(f"{value:g}" for value in values[sample] if not np.isnan(value))
+        raise ValueError(
+            f"sample {sample + 1} has the probabilities {shown} in GP, and what adds up to 1 is "
+            "expected"
+        )
 
 
 def ploidy_of(calls: Calls) -> NDArray[np.intp]:

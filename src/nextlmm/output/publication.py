@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 import signal
 import stat
 import threading
@@ -14,6 +13,7 @@ from types import FrameType, TracebackType
 from typing import BinaryIO, Self
 
 from nextlmm.errors import OutputError
+from nextlmm.private import give_mode, open_private, private_name, usual_mode
 
 _ADVICE = {
     errno.ENOSPC: "free some space or choose another --out",
@@ -30,7 +30,8 @@ class Publication:
     """A set of files written under private names and moved into place when the block ends well.
 
     ``with Publication() as publication: publication.write(path, writer)`` writes beside the target,
-    on the same file system, so that the final move is atomic. If the block ends with any exception,
+    on the same file system, so that the final move is atomic. Until then only its owner can read a
+    file. If the block ends with any exception,
     an interruption included, every private file is removed and no target is touched. If a file
     cannot be moved, those that were moved before are taken back, and older files of their names
     are there again. An interruption while files are moved is answered after the last one.
@@ -43,18 +44,20 @@ class Publication:
 
     def __init__(self) -> None:
         self._staged: list[tuple[Path, Path]] = []
+        self._modes: dict[Path, int] = {}  # of new files in each folder
 
     def __enter__(self) -> Self:
         return self
 
     def write(self, path: Path, writer: Callable[[BinaryIO], object]) -> None:
         """Let ``writer`` fill the private file of ``path``, and flush it to the disk."""
-        private = _private_name(path)
+        private = private_name(path.parent)
         try:
+            if path.parent not in self._modes:
+                self._modes[path.parent] = usual_mode(path.parent)
             # Noted before it exists, so that an interruption in between leaves nothing behind.
             self._staged.append((private, path))
-            descriptor = os.open(private, os.O_CREAT | os.O_EXCL | os.O_RDWR | _BINARY, 0o666)
-            with os.fdopen(descriptor, "w+b") as handle:
+            with open_private(private) as handle:
                 writer(handle)
                 handle.flush()
                 os.fsync(handle.fileno())
@@ -71,6 +74,8 @@ class Publication:
         with _uninterrupted():
             try:
                 if kind is None:
+                    for private, path in self._staged:
+                        give_mode(private, self._modes[path.parent])
                     _move_all(self._staged)
             finally:
                 for private, _ in self._staged:
@@ -96,14 +101,6 @@ def check_writable(paths: Iterable[Path]) -> None:
             folders.add(path.parent)
 
 
-_BINARY = getattr(os, "O_BINARY", 0)  # only Windows distinguishes text from binary
-
-
-def _private_name(path: Path) -> Path:
-    # Short whatever the target's length, so that a target of the longest legal name works too.
-    return path.parent / f".nextlmm-{secrets.token_hex(8)}.part"
-
-
 def _check_target(path: Path) -> None:
     try:
         mode = path.lstat().st_mode
@@ -126,10 +123,8 @@ def _check_folder(path: Path) -> None:
             f"{path} cannot be written, because {folder} {found}; "
             "create it or choose another --out."
         )
-    private = _private_name(path)
     try:
-        os.close(os.open(private, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        private.unlink()
+        usual_mode(folder)
     except OSError as error:
         raise _output_error(path, error) from error
 
@@ -188,7 +183,7 @@ def _move_all(staged: Iterable[tuple[Path, Path]]) -> None:
 
 def _back_up(path: Path) -> Path:
     """Give the older file at ``path`` a second, private name."""
-    backup = _private_name(path)
+    backup = private_name(path.parent)
     try:
         os.link(path, backup, follow_symlinks=False)
     except (OSError, NotImplementedError):

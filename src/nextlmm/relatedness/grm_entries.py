@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from scipy import io, sparse
 
 from nextlmm.errors import FormatError
+from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.genotype.textfile import read_bytes
+from nextlmm.genotype.unpacking import plain_text
 
 FloatArray = NDArray[np.float64]
 
@@ -21,13 +23,14 @@ def number_table(file: Path, n_columns: int) -> FloatArray:
     """Lines of so many numbers each, separated by tabs, (lines, columns)."""
     try:
         frame = pl.read_csv(
-            read_bytes(file),
+            plain_text(file, read_bytes(file)),
             has_header=False,
             separator="\t",
+            quote_char=None,
             schema={f"c{i}": pl.Float64 for i in range(n_columns)},
         )
     except pl.exceptions.PolarsError as error:
-        said = str(error).split("\n", 1)[0]
+        said = excerpt(str(error).split("\n", 1)[0], 200)
         raise FormatError(
             f"{file} cannot be read as lines of {n_columns} numbers ({said}); check that the file "
             "is complete, and of the format that its name says"
@@ -38,7 +41,8 @@ def number_table(file: Path, n_columns: int) -> FloatArray:
 def places_of(file: Path, n: int, listed: Path, table: FloatArray, first: int) -> IndexArray:
     """The two positions (2, lines), from ``first`` on, of lines of two positions and a value."""
     places = table[:, :2] - first
-    inside = np.isfinite(table).all(axis=1) & ((places >= 0) & (places < n)).all(axis=1)
+    is_place = (places >= 0) & (places < n) & (places == np.floor(places))
+    inside = np.isfinite(table).all(axis=1) & is_place.all(axis=1)
     if not inside.all():
         line = int(np.flatnonzero(~inside)[0])
         raise FormatError(
@@ -92,13 +96,16 @@ def read_gcta_sparse(file: Path, n: int, listed: Path) -> sparse.csr_array:
 def read_matrix_market(file: Path, n: int, listed: Path) -> sparse.csr_array:
     """A MatrixMarket file, as SAIGE writes its sparse matrix."""
     try:
-        n_rows, n_columns, _, _, field, _ = io.mminfo(file)
+        n_rows, n_columns, n_entries, _, field, _ = io.mminfo(file)
+        # An entry takes two characters at least; the library makes room for all before it reads.
+        if n_entries > file.stat().st_size:
+            raise ValueError(f"{n_entries:,} entries are too many for its size")
         if (n_rows, n_columns) == (n, n) and field in ("real", "double", "integer"):
             read = sparse.coo_array(io.mmread(file))
     except (ValueError, OverflowError, OSError, EOFError) as error:
         raise FormatError(
-            f"{file} cannot be read as a MatrixMarket file ({error}); check that the file is "
-            "complete, and that the right one is named"
+            f"{file} cannot be read as a MatrixMarket file ({excerpt(str(error), 200)}); "
+            "check that the file is complete, and that the right one is named"
         ) from error
     if (n_rows, n_columns) != (n, n) or field not in ("real", "double", "integer"):
         raise FormatError(

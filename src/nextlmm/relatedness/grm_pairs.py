@@ -14,8 +14,10 @@ from scipy import sparse
 from nextlmm.cohort.match import match_rows
 from nextlmm.cohort.table import SampleColumns, read_sample_list
 from nextlmm.errors import FormatError
+from nextlmm.genotype.digits import excerpt
 from nextlmm.genotype.tables import IndexArray, SampleTable, string_array
 from nextlmm.genotype.textfile import read_bytes
+from nextlmm.genotype.unpacking import plain_text
 from nextlmm.relatedness.grm_entries import symmetric_entries
 
 ENDS = (".kin0", ".kin")
@@ -75,7 +77,7 @@ def _read(path: Path) -> pl.DataFrame:
 
     Cells are separated by tabs, as both programs write them, or else by white space.
     """
-    content = read_bytes(path)
+    content = plain_text(path, read_bytes(path))
     first = content.split(b"\n", 1)[0]
     names = [name.lstrip("#").casefold() for name in first.decode("utf-8-sig", "replace").split()]
     wanted = _columns(path, names)
@@ -91,7 +93,7 @@ def _read(path: Path) -> pl.DataFrame:
             schema={f"c{k}": pl.String for k in range(len(names))},
         )
     except pl.exceptions.PolarsError as error:
-        said = str(error).split("\n", 1)[0]
+        said = excerpt(str(error).split("\n", 1)[0], 200)
         raise FormatError(
             f"{path} cannot be read as a table of pairs with the {len(names)} columns of line 1 "
             f"({said}); check that the file is complete"
@@ -117,7 +119,8 @@ def _columns(path: Path, names: list[str]) -> dict[str, int | None]:
     lacking = [name for name in ("id1", "id2", _KINSHIP) if found[name] is None]
     if lacking:
         raise FormatError(
-            f"{path}, line 1: there is no column {lacking[0].upper()} among {' '.join(names[:9])}; "
+            f"{path}, line 1: there is no column {lacking[0].upper()} among "
+            f"{excerpt(' '.join(names[:9]), 100)}; "
             "expected ID1, ID2 and KINSHIP, as KING and plink2 --make-king-table write them"
         )
     return found
@@ -131,9 +134,9 @@ def _check_rows(path: Path, pairs: pl.DataFrame, wanted: dict[str, int | None]) 
     if odd.height:
         row = odd.row(0, named=True)
         raise FormatError(
-            f"{path}, line {row['line']}: the kinship of '{row['id1'] or ''}' and "
-            f"'{row['id2'] or ''}' is '{row[_KINSHIP] or ''}'; expected two samples and a finite "
-            "number: delete the line if the kinship is not known"
+            f"{path}, line {row['line']}: the kinship of '{excerpt(row['id1'] or '')}' and "
+            f"'{excerpt(row['id2'] or '')}' is '{excerpt(row[_KINSHIP] or '')}'; "
+            "expected two samples and a finite number: delete the line if the kinship is not known"
         )
     if not pairs.height:
         raise FormatError(

@@ -207,9 +207,9 @@ def _in_genome_order(path: str) -> list[tuple[int, str]]:
 
 def _read_counts(file: Path, n: int, rows: IndexArray) -> Counts:
     """Number of variants of every pair of the rows."""
-    counts = np.fromfile(file, "<f4")
     triangle = n * (n + 1) // 2
-    if len(counts) != triangle or not (np.isfinite(counts) & (counts >= 0)).all():
+    counts = np.fromfile(file, "<f4", triangle)
+    if file.stat().st_size != 4 * triangle or not (np.isfinite(counts) & (counts >= 0)).all():
         raise FormatError(
             f"{file} does not hold {triangle:,} numbers of variants as float32, one for each pair "
             f"of its {n:,} samples; take all files of a matrix from the same place"

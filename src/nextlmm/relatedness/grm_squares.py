@@ -1,11 +1,13 @@
 """Relationship matrices that are written out in full: squares and lower triangles."""
 
 from pathlib import Path
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nextlmm.errors import FormatError
+from nextlmm.genotype.digits import excerpt, plain_numbers
 from nextlmm.genotype.textfile import read_bytes
 from nextlmm.relatedness.grm_entries import number_table, places_of
 
@@ -35,18 +37,18 @@ def _read_binary(
     file: Path, n: int, listed: Path, types: tuple[DTypeLike, ...], *, with_diagonal: bool = True
 ) -> FloatArray:
     """A square or a lower triangle of numbers of one of these types, told by the size."""
-    content = file.read_bytes()
+    n_bytes = file.stat().st_size
     triangle = n * (n + 1) // 2 if with_diagonal else n * (n - 1) // 2
     for kind in types:
         size = np.dtype(kind).itemsize
-        if len(content) == size * triangle:
-            lower = np.frombuffer(content, kind).astype(np.float64)
+        if n_bytes == size * triangle:
+            lower = np.fromfile(file, kind, triangle).astype(np.float64)
             return _from_triangle(lower, n, with_diagonal=with_diagonal)
-        if len(content) == size * n * n:
-            return np.frombuffer(content, kind).astype(np.float64).reshape(n, n)
+        if n_bytes == size * n * n:
+            return np.fromfile(file, kind, n * n).astype(np.float64).reshape(n, n)
     expected = " or ".join(f"{np.dtype(kind).itemsize * triangle:,}" for kind in types)
     raise FormatError(
-        f"{file} has {len(content):,} bytes; expected {expected} for the lower triangle of the "
+        f"{file} has {n_bytes:,} bytes; expected {expected} for the lower triangle of the "
         f"{n:,} samples of {listed}: take both files from the same place, and copy them again"
     )
 
@@ -79,6 +81,12 @@ def read_gcta_text(file: Path, n: int, listed: Path) -> FloatArray:
             f"{file} has {len(table):,} lines; expected {n * (n + 1) // 2:,}, one for each pair of "
             f"the {n:,} samples of {listed}: take both files from the same place"
         )
+    odd = np.flatnonzero(~(table[:, 2] >= 0))
+    if len(odd):
+        raise FormatError(
+            f"{file}, line {odd[0] + 1}: the number of variants is {table[odd[0], 2]:g}; expected "
+            "two positions, a number of variants and a value: check that the right file is named"
+        )
     values = np.zeros((n, n))
     is_given = np.zeros((n, n), dtype=bool)
     rows, columns = places_of(file, n, listed, table[:, [0, 1, 3]], 1)
@@ -105,11 +113,11 @@ def _read_rows(file: Path, n: int, listed: Path, *, with_diagonal: bool = True) 
         if not cells:
             continue
         try:
-            rows.append(np.array(cells, dtype=np.float64))
+            rows.append(plain_numbers(cells, np.float64))
         except ValueError as error:
             raise FormatError(
-                f"{file}, line {number}: {error}; expected numbers: check that the right file is "
-                "named"
+                f"{file}, line {number}: {excerpt(str(error), 100)}; expected numbers: "
+                "check that the right file is named"
             ) from error
     lengths = [len(row) for row in rows]
     if lengths == [n] * n:
@@ -126,15 +134,39 @@ def _read_rows(file: Path, n: int, listed: Path, *, with_diagonal: bool = True) 
 
 def read_npy(file: Path, n: int, listed: Path) -> FloatArray:
     """A NumPy array (n, n)."""
-    try:
-        values = np.load(file, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise FormatError(
-            f"{file} cannot be read as a NumPy array ({error}); write it with numpy.save"
-        ) from error
-    if values.shape != (n, n) or values.dtype.kind not in "fiu":
-        raise FormatError(
-            f"{file} holds an array of shape {values.shape} and type {values.dtype}; expected "
-            f"({n}, {n}) numbers for the samples of {listed}: take both files from the same place"
-        )
-    return np.asarray(values, dtype=np.float64)
+    with file.open("rb") as content:
+        try:
+            shape, is_fortran, kind = _npy_header(content)
+        except Exception as error:  # the header is a Python literal, whose parser raises anything
+            raise FormatError(
+                f"{file} cannot be read as a NumPy array ({excerpt(str(error), 200)}); write it "
+                "with numpy.save"
+            ) from error
+        if shape != (n, n) or kind.kind not in "fiu":
+            raise FormatError(
+                f"{file} holds an array of shape {excerpt(str(shape))} and type "
+                f"{excerpt(str(kind))}; expected ({n}, {n}) numbers for the samples of {listed}: "
+                "take both files from the same place"
+            )
+        expected = content.tell() + kind.itemsize * n * n
+        if file.stat().st_size != expected:
+            raise FormatError(
+                f"{file} has {file.stat().st_size:,} bytes; expected {expected:,} for the "
+                f"({n}, {n}) numbers that its header describes: copy it again"
+            )
+        values = np.fromfile(content, kind, n * n)
+    order: Literal["F", "C"] = "F" if is_fortran else "C"
+    return np.asarray(values.reshape((n, n), order=order), dtype=np.float64)
+
+
+def _npy_header(content: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns are contiguous, and type of an array, of which nothing else is read.
+
+    Objects, which are pickled and could be programs, are none of the types that a matrix may have.
+    """
+    version = np.lib.format.read_magic(content)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(content)
+    if version == (2, 0):
+        return np.lib.format.read_array_header_2_0(content)
+    raise ValueError(f"the format has version {version}, and an array of numbers 1 or 2")

@@ -43,7 +43,7 @@ def parse_pruning(text: str) -> Pruning:
     if len(parts) > 1 and parts[1].casefold() == "kb":
         parts[:2] = ["".join(parts[:2])]
     expected = UsageError(
-        f"Option grm-prune is {text!r}, but it must be WINDOW,STEP,R2: a window of at least 2 "
+        f"Option grm-prune is {text[:80]!r}, but it must be WINDOW,STEP,R2: a window of at least 2 "
         "variants (200) or above 0 kb (500kb), a step of at least 1 variant, and a squared "
         "correlation from 0 to below 1, as in 200,50,0.2 or 500kb,1,0.2."
     )
@@ -55,7 +55,7 @@ def parse_pruning(text: str) -> Pruning:
         size = float(window.removesuffix("kb")) if is_kb else float(int(window))
         step = int(parts[1]) if len(parts) == 3 else 1
         r2 = float(parts[-1])
-    except ValueError:
+    except (ValueError, OverflowError):
         raise expected from None
     if not ((0.0 < size < math.inf if is_kb else size >= 2) and step >= 1 and 0.0 <= r2 < 1.0):
         raise expected

@@ -30,7 +30,7 @@ from nextlmm.run.inputs import open_source
 from nextlmm.run.leads import Clumping, find_leads
 from nextlmm.run.options import GwasOptions
 from nextlmm.run.pipeline import cohort_of, input_paths, read_inputs
-from nextlmm.run.rebuild import read_document, read_table, table_path
+from nextlmm.run.rebuild import of_document, read_document, read_table, table_path
 from nextlmm.run.timing import Stopwatch, peak_memory_bytes
 
 _KEY = ("chromosome", "base_pair_location", "variant_id", "one", "other")
@@ -93,12 +93,14 @@ def clump(
     threads, listener = options.threads or available_threads(), progress or Silent()
     files = output_paths(options.out, (".leads.tsv", ".clump.json"))
     content = read_document(Path(document))
-    trait = _trait(document, content, options.trait)
-    facts = content["traits"][trait]
-    path = table_path(Path(document), trait, facts)
+    with of_document(Path(document)):
+        trait = _trait(document, content, options.trait)
+        facts = content["traits"][trait]
+        path = table_path(Path(document), trait, facts)
     refuse_inputs(files, [document, str(path)])
     check_writable(files)
-    table = read_table(path, trait, facts)
+    with of_document(Path(document)):
+        table = read_table(path, trait, facts)
     with threadpool_limits(options.threads):
         genotypes = _genotypes(document, content, trait, options, listener)
         inputs = {"document": document, "table": str(path), **genotypes.paths}
@@ -168,15 +170,17 @@ def _genotypes(
 ) -> _Genotypes:
     """The genotypes of the run over its analysed samples, or those of the options over all."""
     known = {field.name for field in fields(GwasOptions)}
-    recorded = {name: value for name, value in content["options"].items() if name in known}
-    recorded |= {"memory": options.memory, "threads": options.threads, **options.genotypes}
-    study = GwasOptions(**recorded)
+    with of_document(Path(document)):
+        recorded = {name: value for name, value in content["options"].items() if name in known}
+        recorded |= {"memory": options.memory, "threads": options.threads, **options.genotypes}
+        study = GwasOptions(**recorded)
     if options.genotypes:
         source = open_source(study, listener)
         return _Genotypes(source, np.arange(len(source.samples)), source.files)
     inputs = read_inputs(study, listener)
     cohort = cohort_of(inputs, study, trait)
-    expected = content["traits"][trait]["samples"]["analysed"]
+    with of_document(Path(document)):
+        expected = int(content["traits"][trait]["samples"]["analysed"])
     if len(cohort) != expected:
         raise FormatError(
             f"{document} is of {expected:,} analysed samples, but its files now give "

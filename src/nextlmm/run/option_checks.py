@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from nextlmm.run.options import GwasOptions
 
 Choice = TypeVar("Choice", bound=str)
+_MOST_CHROMOSOMES = 100_000  # scaffolds are many
+_LONGEST_RANGE = 200  # characters; Python refuses to read numbers of thousands of digits
 GENOTYPES: dict[str, Kind | None] = {
     "bfile": None,
     "pfile": "pgen",
@@ -50,7 +52,7 @@ def _range(text: str, columns: list[str]) -> list[str]:
     if text in columns:
         return [text]
     braces = re.fullmatch(r"(.*)\{(\d+):(\d+)\}(.*)", text)
-    if braces:
+    if braces and len(text) <= _LONGEST_RANGE:
         before, first, last, after = braces.groups()
         numbers = range(int(first), min(int(last), int(first) + len(columns)) + 1)
         return [f"{before}{number}{after}" for number in numbers] or [text]
@@ -77,6 +79,11 @@ def chosen_chromosomes(text: str | None) -> tuple[str, ...] | None:
         first, dash, last = part.partition("-")
         if not (dash and first.isdecimal() and last.isdecimal()):
             names.append(part)
+        elif len(part) > _LONGEST_RANGE or int(last) - int(first) >= _MOST_CHROMOSOMES:
+            raise UsageError(
+                f"Option chr has the range {part[:40]}, which is of more than "
+                f"{_MOST_CHROMOSOMES:,} chromosomes; write a smaller one."
+            )
         elif int(first) > int(last):
             raise UsageError(f"Option chr has the range {part}; write the smaller number first.")
         else:

@@ -1,20 +1,28 @@
 """A finished run read again, and its page made again, from its document and its tables."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from nextlmm.errors import FormatError, MissingFileError, UsageError
+from nextlmm.errors import FormatError, MissingFileError, NextlmmError, UsageError
+from nextlmm.genotype.digits import excerpt
+from nextlmm.genotype.textfile import read_bytes
+from nextlmm.genotype.unpacking import plain_text
 from nextlmm.output.names import RunFiles
 from nextlmm.output.publication import Publication, check_writable
 from nextlmm.output.schema import MISSING, RESULT_COLUMNS
 from nextlmm.report.page import page_payloads, write_page
 from nextlmm.run.pipeline import GwasRun
 
+_SURPRISES = (
+    *(AttributeError, LookupError, TypeError, ValueError, ArithmeticError, AssertionError),
+    *(RecursionError, pl.exceptions.PolarsError),
+)
 _NEEDED = (
     *("nextlmm", "command", "started", "versions", "machine", "options", "inputs", "samples"),
     *("columns", "variants", "traits", "seconds", "work", "peak_memory_bytes"),
@@ -45,6 +53,11 @@ def rebuild_report(document: str, out: str | None = None) -> Path:
     """
     path = Path(document)
     content = read_document(path)
+    with of_document(path):
+        return _rebuilt(path, content, out)
+
+
+def _rebuilt(path: Path, content: Mapping[str, Any], out: str | None) -> Path:
     target = path.with_suffix(".html") if out is None else Path(out)
     sources = _sources(path, content)
     if target.resolve() in {each.resolve() for each in (path, *sources.values())}:
@@ -57,6 +70,30 @@ def rebuild_report(document: str, out: str | None = None) -> Path:
     with Publication() as publication:
         publication.write(target, partial(write_page, content, payloads))
     return target
+
+
+@contextmanager
+def of_document(path: Path) -> Iterator[None]:
+    """Where a document is used, which was changed in any way since a run wrote it.
+
+    It has hundreds of entries of all types, and each is read in one place alone: what that place
+    raises when it meets something else is the proof that the document is none.
+
+    Raises
+    ------
+    FormatError
+        If an entry is missing, or is not what it is in the document of a run.
+    """
+    try:
+        yield
+    except NextlmmError:
+        raise
+    except _SURPRISES as error:
+        said = excerpt(" ".join(str(error).split()), 200)
+        raise FormatError(
+            f"{path} is not as nextlmm wrote it ({type(error).__name__}: {said}); restore the file "
+            "or run the analysis again"
+        ) from error
 
 
 def read_run(document: str) -> GwasRun:
@@ -101,15 +138,15 @@ def _tables(content: Mapping[str, Any], sources: Mapping[str, Path]) -> dict[str
 def read_document(path: Path) -> dict[str, Any]:
     """The result document of a run."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
     except OSError as error:
         raise MissingFileError(
             f"The result document {path} cannot be read: {error.strerror}."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(
-            f"{path} is not a result document: it is not JSON ({error}); give the .json file that "
-            "nextlmm gwas wrote."
+            f"{path} is not a result document: it is not JSON ({excerpt(str(error), 200)}); "
+            "give the .json file that nextlmm gwas wrote."
         ) from error
     lacking = [key for key in _NEEDED if not isinstance(content, dict) or key not in content]
     if lacking:
@@ -119,6 +156,10 @@ def read_document(path: Path) -> dict[str, Any]:
         )
     assert isinstance(content, dict)  # noqa: S101  # since it lacks nothing
     return content
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"it holds {name}, which is no number")
 
 
 def table_path(document: Path, trait: str, facts: Mapping[str, Any]) -> Path:
@@ -138,18 +179,15 @@ def read_table(path: Path, trait: str, facts: Mapping[str, Any]) -> pl.DataFrame
     types = {column.name: column.dtype for column in RESULT_COLUMNS}
     try:
         frame = pl.read_csv(
-            path,
+            plain_text(path, read_bytes(path)),
             separator="\t",
             null_values=MISSING,
             quote_char=None,
             schema_overrides=types,
             columns=list(types),
         )
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise MissingFileError(f"The table {path} cannot be read: {reason}.") from error
     except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
+        reason = excerpt(str(error).splitlines()[0], 200)
         raise FormatError(
             f"{path} is not the table of trait '{trait}' as nextlmm gwas wrote it ({reason}); "
             "restore the file or run the analysis again."
