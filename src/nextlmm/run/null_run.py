@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 from threadpoolctl import threadpool_limits
 
+from nextlmm.cluster.connect import on_cluster
 from nextlmm.cohort.align import Cohort
 from nextlmm.linalg.threads import available_threads
 from nextlmm.output.document import write_document
@@ -131,7 +132,8 @@ def run_null(
     with threadpool_limits(options.threads):
         with watch.stage("reading tables"):
             job = _read(options, task, listener)
-        with hashing(job.paths) as hashes:
+        threads = options.threads or available_threads()
+        with hashing(job.paths) as hashes, on_cluster(options.cluster, threads) as cluster:
             found = {
                 fitted.cohort.trait: (fitted, task.further(fitted, listener))
                 for fitted in _fitted_traits(job, options, task, listener)
@@ -139,16 +141,17 @@ def run_null(
             found = {cohort.trait: found[cohort.trait] for cohort in job.cohorts}
             with watch.stage("hashing inputs"):
                 hashed = hashes.result()
+            shared = {} if cluster is None else {"cluster": cluster.facts()}
         document = describe_run(
             command=options.to_command(),
             options=options.to_dict(),
             inputs=hashed,
-            threads=options.threads or available_threads(),
+            threads=threads,
             started=started,
             has_results=False,
         )
         document |= run_facts(job.inputs.source, job.cohorts)
-        document["advice"] = list(job.inputs.advice)
+        document |= {"advice": list(job.inputs.advice)} | shared
         return _publish(job, found, document, options, watch)
 
 

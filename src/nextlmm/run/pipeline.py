@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
+from nextlmm.cluster.connect import on_cluster
 from nextlmm.cohort.align import NOT_RELATED, Cohort, align
 from nextlmm.cohort.formula import CovariateFormula, parse_formula
 from nextlmm.cohort.match import match_rows
@@ -149,10 +150,11 @@ def gwas(
                 inputs=paths.values(),
             )
             check_writable(files.paths())
-        with hashing(paths) as hashes:
+        with hashing(paths) as hashes, on_cluster(options.cluster, threads) as cluster:
             results = _run_traits(inputs, cohorts, options, progress or Silent())
             with watch.stage("hashing inputs"):  # what the analysis was too quick for
                 hashed = hashes.result()
+            shared = {} if cluster is None else {"cluster": cluster.facts()}
         document = describe_run(
             command=options.to_command(),
             options=options.to_dict(),
@@ -160,7 +162,7 @@ def gwas(
             threads=threads,
             started=started,
         )
-        document |= run_facts(inputs.source, cohorts) | {"advice": list(inputs.advice)}
+        document |= run_facts(inputs.source, cohorts) | {"advice": list(inputs.advice)} | shared
         document = _publish(results, document, options, files, watch=watch, threads=threads)
     tables = {name: result.analysis.table for name, result in results.items()}
     return GwasRun(document, tables, files)

@@ -7,12 +7,14 @@ import numpy as np
 
 from nextlmm.assoc.projected import ProjectedFactor
 from nextlmm.assoc.scan import OK, spread, usable_columns
+from nextlmm.cluster.active import active_cluster
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.pcg import inverse_forms
 from nextlmm.lmm.design import Design
 from nextlmm.progress import Progress
 from nextlmm.relatedness.operator import RelationshipOperator
+from nextlmm.run.exact.shared_scan import sums_on_cluster
 from nextlmm.run.exact.system import uniform_system
 from nextlmm.run.problem import Problem
 from nextlmm.run.variant_tile import count_forms, in_threads, variant_form
@@ -66,12 +68,19 @@ def predicted_forms(
     form = variant_form(factor.form, np.float32)
     count_forms(form, problem.n, len(variants))
 
-    def forms(block: IndexArray) -> Forms:
-        tile = problem.tile(block)
-        product, predicted = tile.products(vectors), tile.forms(form)
+    def complete(block: IndexArray, product: FloatArray, predicted: FloatArray) -> Forms:
         progress.advance(len(block))
         return _with_nearly_collinear(problem, design, factor, py, block, product, predicted)
 
+    def forms(block: IndexArray) -> Forms:
+        tile = problem.tile(block)
+        return complete(block, tile.products(vectors), tile.forms(form))
+
+    cluster = active_cluster()
+    if cluster is not None:
+        blocks = list(problem.blocks(variants))
+        sums = sums_on_cluster(cluster, problem, blocks, vectors, form)
+        return join_forms([complete(b, *own) for b, own in zip(blocks, sums, strict=True)])
     return join_forms(in_threads(forms, problem.blocks(variants), threads))
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from nextlmm.assoc.bound import ROUNDING
+from nextlmm.cluster.active import active_cluster
 from nextlmm.errors import UsageError
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.output.provenance import memory_bytes
@@ -29,13 +30,19 @@ def plan_for(problem: Problem, model: Model) -> Plan:
     """
     size = problem_size(problem, model)
     requested = None if model.route == "auto" else model.route
-    return make_plan(
+    plan = make_plan(
         size, requested, memory=allowed_bytes(model.memory), only_dense=_only_dense(problem, model)
     )
+    if active_cluster() is None or plan.way != "dense":
+        return plan
+    reason = "a cluster multiplies the genotypes"
+    return replace(plan, way="hodlr", reason=reason, cost=plan.other, other=plan.cost)
 
 
 def plan_for_spectrum(plan: Plan, problem: Problem, model: Model, components: Components) -> Plan:
     """The plan once the dominant eigenvalues are known."""
+    if active_cluster() is not None:
+        return plan
     size = problem_size(problem, model)
     if len(components.values):
         size = replace(size, bulk_edge=float(components.values[-1]))
