@@ -100,13 +100,11 @@ def products(k, x):
     return [
         k.matmul(x, left_out),
         k.matmul(x, left_out, dtype=np.float32),
-        k.diagonal()[:, None],
-        k.without(1).matmul(x[:, 0])[:, None],
-        k.reordered(np.arange(k.n)[::-1]).matmul(x[::-1], left_out)[::-1],
+        k.diagonal(1)[:, None],
     ]
 
 
-CASES = [("calls", name) for name in SAMPLES] + [("dosages", "permuted")]
+CASES = [("calls", "permuted"), ("calls", "few"), ("dosages", "permuted")]
 
 
 def test_the_number_of_workers_changes_no_byte(workers, tmp_path, rng):
@@ -127,8 +125,10 @@ def test_the_number_of_workers_changes_no_byte(workers, tmp_path, rng):
             assert (one == three).all()
             is_single = np.abs(one - expected).max() > 1e-11
             np.testing.assert_allclose(one, expected, atol=2e-4 if is_single else 1e-11)
-        np.testing.assert_allclose(shared.matmul(x), k.matmul(x), atol=1e-11)
-        assert (shared.thinned(100, 0).matmul(x) == k.thinned(100, 0).matmul(x)).all()
+        here, there = (each.thinned(100, 0).matmul(x) for each in (k, shared))
+        np.testing.assert_allclose(there, here, atol=1e-11)
+    backwards = shared.reordered(np.arange(k.n)[::-1])
+    np.testing.assert_allclose(backwards.matmul(x[::-1])[::-1], shared.matmul(x), atol=1e-11)
 
 
 def test_a_worker_that_is_killed_in_the_middle_changes_no_byte(workers, tmp_path, rng, monkeypatch):

@@ -49,9 +49,7 @@ def test_results_are_those_of_one_process_within_the_certificate(files, undistur
     shared = undisturbed.tables["y"]
     assert (alone["status"] == shared["status"]).all()
     ok = alone["status"].to_numpy() == "ok"
-    low, high = (
-        shared[f"neg_log_10_p_value_{end}"].to_numpy()[ok] for end in ("low", "high")
-    )
+    low, high = (shared[f"neg_log_10_p_value_{end}"].to_numpy()[ok] for end in ("low", "high"))
     p = alone["neg_log_10_p_value"].to_numpy()[ok]
     assert ((low <= p) & (p <= high)).all()
     certificate = undisturbed.document["traits"]["y"]["certificate"]

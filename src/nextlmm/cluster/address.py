@@ -38,7 +38,6 @@ Where = LocalWorkers | Scheduler | SchedulerFile | LauncherFile
 
 _LOCAL = re.compile(r"local:([1-9]\d*)")
 _ADDRESS = re.compile(r"[a-z]+://\S+:\d+")
-_FILES = {".json": SchedulerFile, ".yaml": LauncherFile, ".yml": LauncherFile}
 
 
 def parse_cluster(text: str) -> Where:
@@ -54,9 +53,10 @@ def parse_cluster(text: str) -> Where:
         return LocalWorkers(int(local[1]))
     if _ADDRESS.fullmatch(text):
         return Scheduler(text)
-    for ending, kind in _FILES.items():
-        if text.endswith(ending):
-            return kind(text)
+    if text.endswith(".json"):
+        return SchedulerFile(text)
+    if text.endswith((".yaml", ".yml")):
+        return LauncherFile(text)
     raise UsageError(
         f"Option cluster is {text!r}, but it must be local:N for N processes of this machine, the "
         "address of a Dask scheduler such as tcp://10.0.0.5:8786, the .json file that a scheduler "

@@ -122,7 +122,9 @@ class Held:
             for name, numbers in wanted.items()
         }
         for turn in range(max(map(len, missing.values()), default=0)):
-            now = [(name, numbers[turn]) for name, numbers in missing.items() if turn < len(numbers)]
+            now = [
+                (name, numbers[turn]) for name, numbers in missing.items() if turn < len(numbers)
+            ]
             for number, place in [(number, self._loading(name, number)) for name, number in now]:
                 self._cluster.ready(place.future, self._threads)
                 self._places[number] = place

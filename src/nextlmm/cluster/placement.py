@@ -9,7 +9,7 @@ def placed(
     """The numbers of the pieces of every worker, in proportion to its threads.
 
     Nothing moves but what has to: a worker keeps what it holds up to its share.  Where nothing is
-    held yet the pieces of a worker are neighbours, which leaves the least to add up between workers.
+    held yet the pieces of a worker are neighbours, so that least is added up between workers.
 
     Parameters
     ----------

@@ -133,9 +133,7 @@ class Cluster:
             "look at what they printed; too little memory is the most frequent reason"
         )
 
-    def _awaited(
-        self, call: Callable[[], Any], future: Any, workers: Collection[str]
-    ) -> Any:
+    def _awaited(self, call: Callable[[], Any], future: Any, workers: Collection[str]) -> Any:
         coming = self._waiting.submit(self._call, call)
         while True:
             try:

@@ -7,6 +7,7 @@ stay here, where the genotypes are read when they are wanted.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -117,16 +118,17 @@ class PackedShare:
     @property
     def nbytes(self) -> int:
         """Bytes in the memory of its worker."""
-        return (self.at.stop - self.at.start) * -(-self.columns.n_rows // 4) * _COPIES
+        return _COPIES * len(self.label[self.at]) * -(-self.columns.n_rows // 4)
 
     def parcel(self, *, sees_files: bool, is_held: bool) -> PackedParcel:
         """What travels."""
-        rows, n, samples = self.columns.genotypes.packed, self.columns.n_rows, None
-        if isinstance(rows, RowsOfSamples) and sees_files:
-            rows, n, samples = rows.genotypes.packed, rows.genotypes.n, rows.samples
+        genotypes, samples = self.columns.genotypes, None
+        chosen = genotypes.packed
+        if sees_files and isinstance(chosen, RowsOfSamples):
+            genotypes, samples = chosen.genotypes, chosen.samples
         return PackedParcel(
-            distant_rows(rows, self.columns.variants[self.at], in_file=sees_files),
-            n,
+            distant_rows(genotypes.packed, self.columns.variants[self.at], in_file=sees_files),
+            genotypes.n,
             samples,
             self.columns.scaling.take(self.at),
             self.label[self.at],
@@ -145,7 +147,7 @@ class DosageShare:
     @property
     def nbytes(self) -> int:
         """Bytes in the memory of its worker: of the dosages, and as they are multiplied."""
-        return 2 * _SINGLE * (self.at.stop - self.at.start) * self.columns.n_rows
+        return 2 * _SINGLE * len(self.label[self.at]) * self.columns.n_rows
 
     def parcel(self, *, sees_files: bool, is_held: bool) -> DosageParcel:
         """What travels."""
@@ -208,7 +210,7 @@ def _cut(n_variants: int) -> list[slice]:
     """Equal shares of the variants, a function of their number alone."""
     count = min(SHARES, -(-n_variants // tile_size(n_variants)))
     borders = [n_variants * number // count for number in range(count + 1)]
-    return [slice(start, stop) for start, stop in zip(borders, borders[1:], strict=False)]
+    return [slice(start, stop) for start, stop in pairwise(borders)]
 
 
 def _of_samples(genotypes: PackedGenotypes, samples: IndexArray | None) -> PackedGenotypes:
