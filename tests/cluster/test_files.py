@@ -18,6 +18,7 @@ def test_the_same_file_is_known_and_another_is_not(tmp_path):
     assert not mark.is_here()
     path.unlink()
     assert not mark.is_here()
+    assert not FileMark.of(str(path)).is_here()
 
 
 def test_an_empty_file_has_a_mark(tmp_path):

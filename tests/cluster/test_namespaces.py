@@ -69,7 +69,7 @@ def test_workers_that_share_no_network_and_no_file(network, files, tmp_path):
     hidden = os.path.dirname(bed)
     with (
         distributed.LocalCluster(
-            n_workers=0, host=network, dashboard_address=None, silence_logs=50
+            n_workers=0, host=network, dashboard_address="127.0.0.1:0", silence_logs=50
         ) as scheduler,
         distributed.Client(scheduler, set_as_default=False) as client,
         ExitStack() as stack,

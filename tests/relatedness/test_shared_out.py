@@ -39,7 +39,7 @@ SAMPLES = {
 def local():
     """Worker processes of this machine, one to begin with."""
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
     ) as workers:
         yield workers
 
@@ -48,9 +48,7 @@ def local():
 def workers(local):
     """A connection to them."""
     with distributed.Client(local, set_as_default=False) as client:
-        cluster = Cluster(client, distributed, "test")
-        yield cluster, client, local
-        cluster.close()
+        yield Cluster(client, distributed, "test"), client, local
 
 
 def scaled(local, client, count):

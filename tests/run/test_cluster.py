@@ -27,7 +27,7 @@ def scheduler():
     """Two workers of this machine, as if somebody else had started them."""
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
         ) as workers,
         distributed.Client(workers, set_as_default=False) as client,
     ):
@@ -100,7 +100,7 @@ def test_a_launcher_starts_workers_and_h2_is_that_of_the_analysis(files, undistu
     path = tmp_path / "launcher.yaml"
     path.write_text(
         "class: distributed.LocalCluster\nworkers: 1\noptions:\n  n_workers: 0\n"
-        "  threads_per_worker: 1\n  dashboard_address: null\n  silence_logs: 50\n"
+        '  threads_per_worker: 1\n  dashboard_address: "127.0.0.1:0"\n  silence_logs: 50\n'
     )
     chosen = {key: files[key] for key in ("bfile", "pheno", "covar")}
     options = H2Options(**chosen, out=str(tmp_path / "h2"), cluster=str(path))

@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from nextlmm.cluster.files import FileMark
 from nextlmm.cluster.pool import MOST_LOSSES, Cluster, LostError
 from nextlmm.cluster.traffic import bytes_of
 from nextlmm.errors import MissingFileError
 
+Value = TypeVar("Value")
 Item = Callable[[bool], Any]
 """Makes an item: of where to read it if workers see the files (True), of the data if not."""
 
@@ -35,10 +36,8 @@ def mapped(
     NextlmmError
         What the function raised, or that workers are not to be had.
     """
-    threads = cluster.threads()
-    facts = cluster.describe([FileMark.of(path) for path in files], threads)
-    sees_files = all(each.sees_files for each in facts.values())
-    calls, most = _Calls(cluster, function, common), 2 * sum(threads.values())
+    calls = _Calls(cluster, function, common)
+    sees_files, most = calls.looked_around([FileMark.of(path) for path in files])
     waiting: deque[tuple[Item, Any]] = deque()
     for item in items:
         waiting.append((item, calls.begun(item, sees_files)))
@@ -54,6 +53,16 @@ class _Calls:
     def __init__(self, cluster: Cluster, function: Callable[[Any, Any], Any], common: Any) -> None:
         self._cluster, self._function, self._common = cluster, function, common
         self._shared = self._retried(self._spread)
+
+    def looked_around(self, marks: Sequence[FileMark]) -> tuple[bool, int]:
+        """Whether all workers see files, and how many calls keep them busy."""
+
+        def look() -> tuple[bool, int]:
+            threads = self._cluster.threads()
+            facts = self._cluster.describe(marks, threads)
+            return all(each.sees_files for each in facts.values()), 2 * sum(threads.values())
+
+        return self._retried(look)
 
     def begun(self, item: Item, sees_files: bool) -> Any:
         """A call as a future."""
@@ -82,9 +91,12 @@ class _Calls:
         raise self._cluster.too_many_losses()
 
     def _spread(self) -> Any:
-        return self._cluster.spread(self._common, self._cluster.threads())
+        # Workers have it from each other when they need it.
+        copies = len(self._cluster.threads())
+        self._cluster.account.add(requests=copies * bytes_of(self._common))
+        return self._cluster.sent(self._common)
 
-    def _retried(self, begin: Callable[[], Any]) -> Any:
+    def _retried(self, begin: Callable[[], Value]) -> Value:
         for _ in range(MOST_LOSSES):
             try:
                 return begin()

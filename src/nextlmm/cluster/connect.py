@@ -20,19 +20,23 @@ from nextlmm.cluster.address import (
 from nextlmm.cluster.pool import Cluster
 from nextlmm.errors import ClusterError, FormatError, MissingFileError, UsageError
 from nextlmm.genotype.packages import needed_package
+from nextlmm.progress import Progress, Silent
 
 _WAIT_SECONDS = 600.0
 _KEYS = {"class", "options", "workers", "wait_seconds"}
 
 
 @contextmanager
-def on_cluster(name: str | None, threads: int) -> Iterator[Cluster | None]:
+def on_cluster(
+    name: str | None, threads: int, progress: Progress | None = None
+) -> Iterator[Cluster | None]:
     """What the block does is shared out to the cluster that an option names; None for no cluster.
 
     Parameters
     ----------
     name : see `nextlmm.cluster.address.parse_cluster`.
     threads : of all workers together where they are of this machine.
+    progress : told that the run waits for workers.
 
     Raises
     ------
@@ -46,17 +50,19 @@ def on_cluster(name: str | None, threads: int) -> Iterator[Cluster | None]:
     if name is None:
         yield None
         return
-    with opened(name, threads) as cluster, sharing_out(cluster):
+    with opened(name, threads, progress) as cluster, sharing_out(cluster):
         yield cluster
 
 
 @contextmanager
-def opened(name: str, threads: int) -> Iterator[Cluster]:
+def opened(name: str, threads: int, progress: Progress | None = None) -> Iterator[Cluster]:
     """The workers that ``name`` stands for, for the time of the block; see `on_cluster`."""
     where = parse_cluster(name)
     dask = needed_package("distributed", extra="cluster", purpose="Sharing work out (--cluster)")
+    listener = progress or Silent()
     with ExitStack() as stack:
         stack.enter_context(_quiet())
+        listener.start("Waiting for workers", 1)
         wanted, wait_seconds = 1, _WAIT_SECONDS
         if isinstance(where, LocalWorkers):
             client = stack.enter_context(_local(dask, where.count, threads))
@@ -68,9 +74,8 @@ def opened(name: str, threads: int) -> Iterator[Cluster]:
         else:
             client = stack.enter_context(_joined(dask, where))
         _wait_for_workers(client, wanted, wait_seconds, name)
-        cluster = Cluster(client, dask, name)
-        stack.callback(cluster.close)
-        yield cluster
+        listener.finish()
+        yield Cluster(client, dask, name)
 
 
 @dataclass(frozen=True)
@@ -168,7 +173,7 @@ def _local(dask: Any, count: int, threads: int) -> Iterator[Any]:
             n_workers=count,
             threads_per_worker=max(1, threads // count),
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # whatever port is free
             silence_logs=logging.CRITICAL,
         ) as workers,
         dask.Client(workers, set_as_default=False) as client,

@@ -151,12 +151,12 @@ class Held:
         numbers: dict[str, list[int]] = {}
         for number in sorted(self._places):
             numbers.setdefault(self._places[number].worker, []).append(number)
-        shared = cluster.spread(request, numbers)
+        shared = cluster.spread(request, list(numbers))
         parts = [
             (
                 nodes_of(own, count),
                 cluster.submit(
-                    *(sum_of_pieces, apply, shared, own, count, self._threads[name]),
+                    *(sum_of_pieces, apply, shared[name], own, count, self._threads[name]),
                     [self._places[number].future for number in own],
                     worker=name,
                 ),

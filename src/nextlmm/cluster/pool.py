@@ -1,15 +1,17 @@
 """Workers, and what becomes of calls when they are gone."""
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from dataclasses import asdict
+from functools import partial
 from importlib import metadata
 from typing import Any
 
 from nextlmm.cluster.files import FileMark
 from nextlmm.cluster.traffic import Account, bytes_of
-from nextlmm.cluster.worker import WorkerFacts, describe
+from nextlmm.cluster.worker import WorkerFacts, describe, itself
 from nextlmm.errors import ClusterError
 
 MOST_LOSSES = 20
@@ -17,6 +19,7 @@ MOST_LOSSES = 20
 
 _LOOK_SECONDS = 0.5  # between looks at who is still there
 _REPLACED_SECONDS = 15.0  # that a worker is given to come back before others do its work
+_MISSED_SECONDS = 120.0  # the same if there are no others
 
 
 class LostError(Exception):
@@ -39,14 +42,9 @@ class Cluster:
         self._client, self._distributed = client, distributed
         self._known: set[str] = set()  # workers whose version was looked at
         self._gone: set[str] = set()
-        self._waiting = ThreadPoolExecutor(8, thread_name_prefix="cluster")
 
     def __repr__(self) -> str:
         return f"<workers of {self.name}>"
-
-    def close(self) -> None:
-        """Wait for nothing more."""
-        self._waiting.shutdown(wait=False, cancel_futures=True)
 
     def threads(self) -> dict[str, int]:
         """Threads of every worker by its address, of at least one worker.
@@ -58,12 +56,12 @@ class Cluster:
         """
         found = self._workers()
         if not found:
-            self._settle(1)
+            self._settle(1, _MISSED_SECONDS)
             found = self._workers()
         if not found:
             raise ClusterError(
                 f"no worker of {self.name} is left, and none came back within "
-                f"{_REPLACED_SECONDS:g} seconds: look at what the workers printed (a batch system "
+                f"{_MISSED_SECONDS:g} seconds: look at what the workers printed (a batch system "
                 "may have ended them), and start the run again"
             )
         self._gone |= self._known - found.keys()
@@ -74,7 +72,8 @@ class Cluster:
         self, marks: Sequence[FileMark], workers: Collection[str]
     ) -> dict[str, WorkerFacts]:
         """What some workers are, and whether they see files."""
-        return dict(self._call(self._client.run, describe, list(marks), workers=list(workers)))
+        begin = partial(self._client.run, describe, list(marks), workers=list(workers))
+        return dict(self._awaited(begin, workers))
 
     def facts(self) -> dict[str, Any]:
         """What there was and what was moved, as JSON values."""
@@ -87,18 +86,26 @@ class Cluster:
             "moved": asdict(self.account.moved()),
         }
 
-    def spread(self, value: Any, workers: Collection[str]) -> Any:
-        """A value on some workers, as a future; they pass it on to each other."""
+    def spread(self, value: Any, workers: Sequence[str]) -> dict[str, Any]:
+        """A value on each of the workers, as futures; every worker passes it on to two others.
+
+        Dask's own broadcast goes on for ever where one of them is gone meanwhile.
+        """
         self.account.add(requests=bytes_of(value) * len(workers))
-        return self._call(
-            self._client.scatter, value, workers=list(workers), broadcast=True, hash=False
-        )
+        copies = [self._scattered(value, workers[0])]
+        for number, worker in enumerate(workers[1:]):
+            copies.append(self.submit(itself, copies[number // 2], worker=worker))
+        return dict(zip(workers, copies, strict=True))
 
     def sent(self, value: Any, worker: str | None = None) -> Any:
         """A value on one worker, or on any, as a future."""
         self.account.add(pieces=bytes_of(value))
+        return self._scattered(value, worker)
+
+    def _scattered(self, value: Any, worker: str | None) -> Any:
         names = None if worker is None else [worker]
-        return self._call(self._client.scatter, value, workers=names, hash=False)
+        begin = partial(self._client.scatter, value, workers=names, hash=False)
+        return self._awaited(begin, names or ())
 
     def submit(self, function: Callable[..., Any], *values: Any, worker: str | None = None) -> Any:
         """A call on one worker, or on any, as a future."""
@@ -113,18 +120,18 @@ class Cluster:
         LostError
             If one of the workers that it needs is gone, or Dask cannot tell it for another reason.
         """
-        return self._awaited(future.result, future, workers)
+        return self._awaited(partial(self._client.gather, future), workers)
 
     def ready(self, future: Any, workers: Collection[str]) -> None:
         """Wait for what stays on its worker; raises as `result` does."""
-        error = self._awaited(future.exception, future, workers)
+        error = self._awaited(future.exception, workers)
         if error is not None:
             self._call(_raised, error)
 
     def begin_again(self, wanted: int) -> None:
         """After a loss: wait a little for as many workers as there were."""
         self.account.add(repeated=1)
-        self._settle(wanted)
+        self._settle(wanted, _REPLACED_SECONDS)
 
     def too_many_losses(self) -> ClusterError:
         """The sentence where workers are lost again and again."""
@@ -133,21 +140,22 @@ class Cluster:
             "look at what they printed; too little memory is the most frequent reason"
         )
 
-    def _awaited(self, call: Callable[[], Any], future: Any, workers: Collection[str]) -> Any:
-        coming = self._waiting.submit(self._call, call)
-        while True:
-            try:
-                return coming.result(_LOOK_SECONDS)
-            except TimeoutError:
-                here = {} if coming.done() else self._workers()
-                if coming.done():
-                    continue
-                if not here or not set(workers) <= here.keys():
-                    future.cancel()
-                    raise LostError from None
+    def _awaited(self, begin: Callable[..., Any], workers: Collection[str]) -> Any:
+        """What a call of Dask gives, which may wait for ever for a worker that is gone."""
 
-    def _settle(self, wanted: int) -> None:
-        end = time.monotonic() + _REPLACED_SECONDS
+        async def run() -> Any:
+            return await begin(asynchronous=True)
+
+        coming = asyncio.run_coroutine_threadsafe(run(), self._client.loop.asyncio_loop)
+        while not wait([coming], _LOOK_SECONDS).done:
+            here = self._workers()
+            if not here or not set(workers) <= here.keys():
+                coming.cancel()
+                raise LostError
+        return self._call(coming.result)
+
+    def _settle(self, wanted: int, seconds: float) -> None:
+        end = time.monotonic() + seconds
         while len(self._workers()) < wanted and time.monotonic() < end:
             time.sleep(_LOOK_SECONDS / 5.0)
 
@@ -165,8 +173,9 @@ class Cluster:
         if not workers:
             return
         own = own_version()
-        found = self._call(
-            self._client.run, metadata.version, "nextlmm", workers=list(workers), on_error="return"
+        asked = {"workers": list(workers), "on_error": "return"}
+        found = self._awaited(
+            partial(self._client.run, metadata.version, "nextlmm", **asked), workers
         )
         for worker, version in found.items():
             if isinstance(version, BaseException):

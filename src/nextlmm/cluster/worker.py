@@ -54,6 +54,11 @@ def load(parcel: Parcel) -> Any:
     return parcel.load()
 
 
+def itself(value: Any) -> Any:
+    """A value, which is on the worker that computes this from then on."""
+    return value
+
+
 def sum_of_pieces(
     apply: Apply,
     request: Any,

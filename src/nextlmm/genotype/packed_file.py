@@ -44,6 +44,10 @@ class PackedFile:
         self.shape: tuple[int, ...] = shape
         weakref.finalize(self, self._file.close)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the path; whoever unpickles opens the file again."""
+        return PackedFile, (Path(self.path), self.shape)
+
     @property
     def path(self) -> str:
         """Where the file is, whatever the working directory becomes."""

@@ -72,11 +72,13 @@ class Products:
         """The sum over a part of columns, whose chromosomes are ``label``."""
         total = np.zeros(self.shape)
         dtype = self.work.dtype
+        # What came from another process may lie at any address.
+        work, sums = (np.require(each, requirements=["C", "A"]) for each in (self.work, self.sums))
         for at, tile in columns.tiles(part.start, part.stop, dtype):
             is_absent = label[at, None] == self.left
             if is_absent.all():
                 continue
-            inner = tile.inner(self.work, self.sums)
+            inner = tile.inner(work, sums)
             if is_absent.any():
                 inner[in_panels(is_absent, inner.shape[1], dtype).astype(bool)] = 0.0
             total += tile.outer(inner)

@@ -49,16 +49,15 @@ _COPIES, _SINGLE = 2, 4
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """Some columns of F with their chromosomes, where they are multiplied."""
+    """Some columns of F where they are multiplied, their chromosomes, and their bytes there."""
 
     columns: Columns
     label: IndexArray
+    nbytes: int
 
     def __sizeof__(self) -> int:
-        """Bytes of the genotypes, by which Dask judges how dear a copy would be."""
-        n, m = self.columns.n_rows, self.columns.n_columns
-        each = _COPIES / 4 if isinstance(self.columns, PackedColumns) else _SINGLE
-        return object.__sizeof__(self) + int(n * m * each)
+        """The bytes, by which Dask judges how dear a copy would be."""
+        return object.__sizeof__(self) + self.nbytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +85,9 @@ class PackedParcel:
         """
         genotypes = _of_samples(PackedGenotypes(opened_rows(self.rows), self.n), self.samples)
         columns = PackedColumns(genotypes, np.arange(len(self.label)), self.scaling)
-        return Share(columns.held() if self.is_held else columns, self.label)
+        if not self.is_held:
+            return Share(columns, self.label, 0)
+        return Share(columns.held(), self.label, _packed_bytes(columns.n_rows, len(self.label)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,7 @@ class DosageParcel:
         nowhere = VariantTable(none, none, np.empty(0, np.int64), none, none)
         source = ArraySource(SampleTable(none, none), nowhere, self.dosages)
         columns = SourceColumns(source, np.arange(m), np.arange(n), self.scaling)
-        return Share(columns.held(), self.label)
+        return Share(columns.held(), self.label, 2 * self.dosages.nbytes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +119,7 @@ class PackedShare:
     @property
     def nbytes(self) -> int:
         """Bytes in the memory of its worker."""
-        return _COPIES * len(self.label[self.at]) * -(-self.columns.n_rows // 4)
+        return _packed_bytes(self.columns.n_rows, len(self.label[self.at]))
 
     def parcel(self, *, sees_files: bool, is_held: bool) -> PackedParcel:
         """What travels."""
@@ -211,6 +212,11 @@ def _cut(n_variants: int) -> list[slice]:
     count = min(SHARES, -(-n_variants // tile_size(n_variants)))
     borders = [n_variants * number // count for number in range(count + 1)]
     return [slice(start, stop) for start, stop in pairwise(borders)]
+
+
+def _packed_bytes(n: int, m: int) -> int:
+    """Bytes of packed genotypes, both ways."""
+    return _COPIES * m * -(-n // 4)
 
 
 def _of_samples(genotypes: PackedGenotypes, samples: IndexArray | None) -> PackedGenotypes:

@@ -133,7 +133,10 @@ def run_null(
         with watch.stage("reading tables"):
             job = _read(options, task, listener)
         threads = options.threads or available_threads()
-        with hashing(job.paths) as hashes, on_cluster(options.cluster, threads) as cluster:
+        with (
+            hashing(job.paths) as hashes,
+            on_cluster(options.cluster, threads, listener) as cluster,
+        ):
             found = {
                 fitted.cohort.trait: (fitted, task.further(fitted, listener))
                 for fitted in _fitted_traits(job, options, task, listener)

@@ -150,7 +150,7 @@ def gwas(
                 inputs=paths.values(),
             )
             check_writable(files.paths())
-        with hashing(paths) as hashes, on_cluster(options.cluster, threads) as cluster:
+        with hashing(paths) as hashes, on_cluster(options.cluster, threads, progress) as cluster:
             results = _run_traits(inputs, cohorts, options, progress or Silent())
             with watch.stage("hashing inputs"):  # what the analysis was too quick for
                 hashed = hashes.result()
