@@ -178,7 +178,9 @@ class Cluster:
             partial(self._client.run, metadata.version, "nextlmm", **asked), workers
         )
         for worker, version in found.items():
-            if isinstance(version, BaseException):
+            if isinstance(version, BaseException) and not isinstance(version, ImportError):
+                self._call(_raised, version)  # it is gone before it could say
+            if isinstance(version, ImportError):
                 raise ClusterError(
                     f"worker {worker} has no nextlmm ({_said(version)}); install nextlmm {own} "
                     "with the extra cluster where workers run"
