@@ -43,7 +43,7 @@ def operator(source, held_bytes, samples=N):
     summary = summarise_variants(source)
     k = relationship_operator(
         source,
-        np.arange(M),
+        np.arange(len(source.variants)),
         variant_scaling(summary, "standardized"),
         np.arange(samples),
         summarise_variants(source, np.arange(samples)),
@@ -76,11 +76,12 @@ def test_streamed_genotypes_give_the_bytes_of_held_ones_in_a_part_of_the_memory(
 
 
 def test_dosages_of_many_samples_are_read_in_small_parts(source, rng, monkeypatch):
-    dosages = array_source(np.nan_to_num(source.dosages(np.arange(M))), variants=source.variants)
-    monkeypatch.setattr(columns, "_TILE_ITEMS", 128 * N)
+    some = np.arange(0, M, 4)
+    dosages = array_source(source.dosages(some), variants=source.variants.take(some))
+    monkeypatch.setattr(columns, "_TILE_ITEMS", 64 * N)
     x = rng.normal(size=(N, 4))
     held, streamed = operator(dosages, 10**9), operator(dosages, 0)
     expected = held.matmul(x, dtype=np.float32)
     found, peak = peak_of(lambda: streamed.matmul(x, dtype=np.float32))
     assert (found == expected).all()
-    assert peak < 6 * 128 * N * 4 + 2**20
+    assert peak < 6 * 64 * N * 4 + 2**20  # of 32 such parts

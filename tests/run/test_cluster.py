@@ -90,23 +90,23 @@ def test_a_worker_that_is_killed_in_the_middle_changes_no_byte(
     assert disturbed.tables["y"].equals(undisturbed.tables["y"])
 
 
-def test_local_workers_and_another_number_of_them_change_no_byte(files, undisturbed):
-    three = run(files, cluster="local:3")
-    assert three.document["cluster"]["workers"] == 3
-    assert three.tables["y"].equals(undisturbed.tables["y"])
+LAUNCHER = """\
+class: distributed.LocalCluster
+workers: 1
+options: {n_workers: 0, threads_per_worker: 1, dashboard_address: "127.0.0.1:0", silence_logs: 50}
+"""
 
 
-def test_a_launcher_starts_workers_and_h2_is_that_of_the_analysis(files, undisturbed, tmp_path):
-    path = tmp_path / "launcher.yaml"
-    path.write_text(
-        "class: distributed.LocalCluster\nworkers: 1\noptions:\n  n_workers: 0\n"
-        '  threads_per_worker: 1\n  dashboard_address: "127.0.0.1:0"\n  silence_logs: 50\n'
-    )
+@pytest.mark.parametrize(("name", "count"), [("local:3", 3), ("launcher.yaml", 1)])
+def test_other_numbers_of_workers_however_started_give_the_same_h2(
+    files, undisturbed, tmp_path, monkeypatch, name, count
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "launcher.yaml").write_text(LAUNCHER)
     chosen = {key: files[key] for key in ("bfile", "pheno", "covar")}
-    options = H2Options(**chosen, out=str(tmp_path / "h2"), cluster=str(path))
-    found = estimate_h2(options)
+    found = estimate_h2(H2Options(**chosen, out="h2", cluster=name))
+    assert found.document["cluster"]["workers"] == count
     assert found.table["h2"][0] == undisturbed.document["traits"]["y"]["h2"]
-    assert found.document["cluster"]["workers"] == 1
 
 
 @pytest.mark.parametrize(
