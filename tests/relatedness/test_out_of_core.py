@@ -1,7 +1,9 @@
 """Genotypes that are not held: the same bytes as held ones, in memory that does not grow with them.
 
-A part of the variants is a sixteenth of them here, of which each thread has some copies: as it is
-read, the next one, and packed both ways.  With one thread that is less than a sixteenth times ten.
+A part of the variants is a sixteenth of them here.  A thread has that in use twice (packed both ways)
+while the next one is made (four times: as read, padded, and both ways), with the part before it and
+the part after it as they are read: eight sixteenths, and less than four for arrays of products and
+what is made on the way.
 """
 
 import tracemalloc
@@ -70,7 +72,7 @@ def test_streamed_genotypes_give_the_bytes_of_held_ones_in_a_part_of_the_memory(
     packed_bytes = M * N // 4
     found, peak = peak_of(lambda: streamed.matmul(x, left_out, dtype=dtype))
     assert (found == expected).all()
-    assert peak < 0.625 * packed_bytes
+    assert peak < 12 / 16 * packed_bytes
     _, peak_held = peak_of(lambda: operator(source, 10**9))
     assert peak_held > 2.0 * packed_bytes  # what the limit is compared with is seen at all
 
