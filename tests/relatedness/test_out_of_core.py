@@ -1,8 +1,8 @@
 """Genotypes that are not held: the same bytes as held ones, in memory that does not grow with them.
 
-A part of the variants is a sixteenth of them here.  A thread has that in use twice (packed both ways)
-while the next one is made (four times: as read, padded, and both ways), with the part before it and
-the part after it as they are read: eight sixteenths, and less than four for arrays of products and
+A part of the variants is a sixteenth of them here.  A thread has that in use twice (packed both
+ways) while the next one is made (four times: as read, padded, and both ways), with the part before
+and the part after it as they are read: eight sixteenths, and less than four for products and
 what is made on the way.
 """
 
