@@ -14,7 +14,8 @@ The tree::
     ├── NumericalError          exit 4   the mathematics
     │   ├── NotPositiveDefiniteError
     │   └── ConvergenceError
-    └── OutputError             exit 5   a result cannot be written
+    ├── OutputError             exit 5   a result cannot be written
+    └── ClusterError            exit 6   the workers of a cluster
 
 A variant that cannot be tested is not an exception; it has a status in its row.
 """
@@ -112,3 +113,10 @@ class OutputError(NextlmmError):
 
     code = "E500"
     exit_status = 5
+
+
+class ClusterError(NextlmmError):
+    """Workers of a cluster cannot be reached, are lost, or cannot do their part."""
+
+    code = "E600"
+    exit_status = 6

@@ -1,7 +1,7 @@
 """Entry point of the ``nextlmm`` command, light enough to answer Ctrl-C from the start.
 
 Exit statuses: 0 done, 1 a problem in the program itself, 2 usage, 3 data, 4 numerics, 5 output,
-130 interrupted, 141 the reader of the output has gone, 143 terminated.
+6 a cluster, 130 interrupted, 141 the reader of the output has gone, 143 terminated.
 """
 
 import io

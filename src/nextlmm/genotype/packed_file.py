@@ -44,6 +44,15 @@ class PackedFile:
         self.shape: tuple[int, ...] = shape
         weakref.finalize(self, self._file.close)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the path; whoever unpickles opens the file again."""
+        return PackedFile, (Path(self.path), self.shape)
+
+    @property
+    def path(self) -> str:
+        """Where the file is, whatever the working directory becomes."""
+        return os.path.abspath(self._path)
+
     def __getitem__(self, variants: IndexArray | slice, /) -> PackedArray:
         """The rows at a slice or at positions, in that order, (b, ceil(n / 4)).
 

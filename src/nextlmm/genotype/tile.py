@@ -184,8 +184,8 @@ def tile_of_packed(packed: PackedArray, n: int, is_common: NDArray[np.bool_]) ->
     Cost: some 2 G genotypes a second on one core.
     """
     chunks = -(-n // GENOTYPES_IN_WORD)
-    rows = np.full((-(-len(packed) // GENOTYPES_IN_WORD) * GENOTYPES_IN_WORD, 8 * chunks), _NONE)
-    rows = rows.astype(np.uint8)
+    shape = -(-len(packed) // GENOTYPES_IN_WORD) * GENOTYPES_IN_WORD, 8 * chunks
+    rows = np.full(shape, _NONE, np.uint8)
     rows[: len(packed), : packed.shape[1]] = packed
     if n % 4:
         rows[:, n // 4] |= np.uint8(_NONE << 2 * (n % 4) & 0xFF)

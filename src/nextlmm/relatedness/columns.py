@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from nextlmm.genotype.ahead import read_ahead
 from nextlmm.genotype.packed import PackedArray, PackedGenotypes
 from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.standardize import standardize
@@ -36,6 +37,7 @@ _FEWEST_COLUMNS = 64
 _STEP_ITEMS = 2**16
 # Variants of a tile: at most so many, and so few that all cores find work.
 _LARGEST_TILE, _TILES = 2048, 16
+_TILE_ITEMS = 2**23  # numbers of a tile that is an array
 _WORD = 32
 
 
@@ -217,13 +219,14 @@ class PackedColumns:
         stop: int,
         dtype: DTypeLike,
     ) -> Iterator[tuple[slice, ColumnTile]]:
-        """The tiles, those that are held or new ones of what is read."""
+        """The tiles, those that are held or new ones of what is read, one ahead of its use."""
         size, held = tile_size(self.n_columns), self._held
-        for at in blocks_of(start, stop, size):
-            if held is None:
-                yield at, PackedTile(self._tile(at), self.scaling.take(at))
-            else:
-                yield at, held[at.start // size]
+        stretches = blocks_of(start, stop, size)
+        if held is not None:
+            yield from ((at, held[at.start // size]) for at in stretches)
+            return
+        for at, rows in read_ahead(self._rows, stretches):
+            yield at, PackedTile(self._tile_of(at, rows), self.scaling.take(at))
 
     def held(self, threads: int = 1) -> "PackedColumns":
         """The same columns with their tiles in memory.
@@ -236,9 +239,14 @@ class PackedColumns:
         genotypes = PackedGenotypes(TiledRows(tiles, size, self.n_rows), self.n_rows)
         return PackedColumns(genotypes, np.arange(self.n_columns), self.scaling)
 
+    def _rows(self, at: slice) -> PackedArray:
+        return self.genotypes.packed[self.variants[at]]
+
+    def _tile_of(self, at: slice, rows: PackedArray) -> GenotypeTile:
+        return tile_of_packed(rows, self.n_rows, self.scaling.mean[at] > 1.0)
+
     def _tile(self, at: slice) -> GenotypeTile:
-        packed: PackedArray = self.genotypes.packed[self.variants[at]]
-        return tile_of_packed(packed, self.n_rows, self.scaling.mean[at] > 1.0)
+        return self._tile_of(at, self._rows(at))
 
     @cached_property
     def _held(self) -> tuple[PackedTile, ...] | None:
@@ -310,10 +318,16 @@ class SourceColumns:
         return values
 
     def tiles(self, start: int, stop: int, dtype: DTypeLike) -> Iterator[tuple[slice, ColumnTile]]:
-        """The tiles, as they are held or read anew."""
+        """The tiles, as they are held or read anew, one ahead of its use."""
         held = self.single if np.dtype(dtype) == np.float32 else None
-        for at in blocks_of(start, stop, tile_size(self.n_columns)):
-            yield at, DenseTile(self.block(at, dtype) if held is None else held[:, at])
+        # So few columns that the arrays of many samples stay small.
+        size = max(_FEWEST_COLUMNS, _TILE_ITEMS // (self.n_rows or 1))
+        stretches = blocks_of(start, stop, min(size, tile_size(self.n_columns)))
+        if held is not None:
+            yield from ((at, DenseTile(held[:, at])) for at in stretches)
+            return
+        for at, f in read_ahead(lambda at: self.block(at, dtype), stretches):
+            yield at, DenseTile(f)
 
     def held(self, threads: int = 1) -> "SourceColumns":
         """The same columns with a copy in single precision in memory, for products in that.

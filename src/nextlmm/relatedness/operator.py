@@ -5,10 +5,11 @@ over the analysed samples.  K without a chromosome has the same F without its co
 of its own.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -47,6 +48,60 @@ _PARTS = 16
 _LARGEST_SUMS = 512 * 2**20  # bytes of all parts' sums, beyond which there are fewer parts
 _TOGETHER = 64  # columns, so that the sums of some thousand rows stay in the second cache
 _WORTH_PACKING_ANEW = 0.75  # share of the samples below which the others are dropped from memory
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """What columns add to F F' x.
+
+    work : x in panels, in the precision of the products.
+    sums : (panels, width) of its columns.
+    left : (k,) the chromosome that each column of x is multiplied without, -1 for none.
+    """
+
+    work: NDArray[Any]
+    sums: FloatArray
+    left: IndexArray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the sum."""
+        return self.work.shape
+
+    def of(self, columns: Columns, label: IndexArray, part: slice) -> FloatArray:
+        """The sum over a part of columns, whose chromosomes are ``label``."""
+        total = np.zeros(self.shape)
+        dtype = self.work.dtype
+        # What came from another process may lie at any address.
+        work, sums = (np.require(each, requirements=["C", "A"]) for each in (self.work, self.sums))
+        for at, tile in columns.tiles(part.start, part.stop, dtype):
+            is_absent = label[at, None] == self.left
+            if is_absent.all():
+                continue
+            inner = tile.inner(work, sums)
+            if is_absent.any():
+                inner[in_panels(is_absent, inner.shape[1], dtype).astype(bool)] = 0.0
+            total += tile.outer(inner)
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredRows:
+    """What columns add to the diagonal of F F', in a panel of that shape.
+
+    ``left`` is the chromosome that is left out, -1 for none.
+    """
+
+    shape: tuple[int, ...]
+    left: int
+
+    def of(self, columns: Columns, label: IndexArray, part: slice) -> FloatArray:
+        """The sum over a part of columns, whose chromosomes are ``label``."""
+        total = np.zeros(self.shape)
+        for at, tile in columns.tiles(part.start, part.stop, np.float64):
+            used = (label[at, None] != self.left).astype(np.float64)
+            total += tile.outer_of_squares(in_panels(used, len(used), np.float64))
+        return total
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,21 +193,7 @@ class RelationshipOperator(SymmetricOperator):
         rows = np.zeros((self.columns.n_rows, k))
         rows[self.rows] = np.ldexp(centred, -exponent)
         work = in_panels(rows, self.columns.n_rows, dtype)
-        sums = work.sum(axis=1, dtype=np.float64)
-
-        def product(part: slice) -> FloatArray:
-            total = np.zeros(work.shape)
-            for at, tile in self.columns.tiles(part.start, part.stop, dtype):
-                is_absent = self.label[at, None] == left
-                if is_absent.all():
-                    continue
-                inner = tile.inner(work, sums)
-                if is_absent.any():
-                    inner[in_panels(is_absent, inner.shape[1], dtype).astype(bool)] = 0.0
-                total += tile.outer(inner)
-            return total
-
-        every = self._sum_of_parts(product, work.shape)
+        every = self._total(Products(work, work.sum(axis=1, dtype=np.float64), left))
         result = out_of_panels(every, self.columns.n_rows, k)[self.rows]
         result -= result.mean(axis=0)
         result *= np.ldexp(self.n / traces, exponent)
@@ -165,18 +206,8 @@ class RelationshipOperator(SymmetricOperator):
         """
         left = _left_out(np.array([left_out]), 1, len(self.chromosomes))
         trace = self.traces.of(left)[0]
-        is_used = self.label != left[0]
-
         shape = in_panels(np.empty((0, 1)), self.columns.n_rows, np.float64).shape
-
-        def squares(part: slice) -> FloatArray:
-            total = np.zeros(shape)
-            for at, tile in self.columns.tiles(part.start, part.stop, np.float64):
-                used = is_used[at, None].astype(np.float64)
-                total += tile.outer_of_squares(in_panels(used, len(used), np.float64))
-            return total
-
-        total = self._sum_of_parts(squares, shape)[0, self.rows, 0]
+        total = self._total(SquaredRows(shape, int(left[0])))[0, self.rows, 0]
         return np.asarray(total * (self.n / trace))
 
     def to_dense(self, left_out: int = -1) -> FloatArray:
@@ -230,20 +261,19 @@ class RelationshipOperator(SymmetricOperator):
             columns = columns.held(self.threads)
         return replace(self, columns=columns, label=label, squares=squares, traces=traces)
 
-    def _sum_of_parts(
-        self, part_sum: Callable[[slice], FloatArray], shape: tuple[int, ...]
-    ) -> FloatArray:
+    def _total(self, request: "Products | SquaredRows") -> FloatArray:
         """The sum over all columns in double precision, the parts added in their order."""
         size = tile_size(self.n_variants)
         n_tiles = -(-self.n_variants // size)
-        nbytes = 8 * int(np.prod(shape))
+        nbytes = 8 * int(np.prod(request.shape))
         n_parts = max(1, min(_PARTS, n_tiles, _LARGEST_SUMS // (nbytes or 1)))
         borders = size * np.linspace(0, n_tiles, n_parts + 1).astype(np.intp)
         borders[-1] = self.n_variants
         parts = [slice(int(start), int(stop)) for start, stop in pairwise(borders)]
-        total = np.zeros(shape)
+        total = np.zeros(request.shape)
+        sums = partial(request.of, self.columns, self.label)
         with one_thread(), ThreadPoolExecutor(min(self.threads, n_parts)) as pool:
-            for value in pool.map(part_sum, parts):
+            for value in pool.map(sums, parts):
                 total += value
         return total
 

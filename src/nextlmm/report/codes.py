@@ -109,6 +109,15 @@ EXPLANATIONS: Mapping[str, Explanation] = MappingProxyType(
             "appear together, so that no part of a result is left.",
             "Choose another --out, or free some space.",
         ),
+        "E600": Explanation(
+            "a cluster that cannot do its part",
+            "The scheduler or the workers that --cluster names cannot be reached, are lost more "
+            "often than a run can make up for, have too little memory, or another version of "
+            "nextlmm. A worker that is lost once costs time and no result. Exit status 6. Nothing "
+            "was written.",
+            "docs/cluster.md says how to start workers, what they need, and what they are asked "
+            "for. --cluster local:2 tries the same with two processes of this machine.",
+        ),
         "ok": Explanation(
             "a variant with a result",
             "The variant was tested; every number in its row is valid.",

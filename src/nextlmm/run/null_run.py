@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 from threadpoolctl import threadpool_limits
 
+from nextlmm.cluster.connect import on_cluster
 from nextlmm.cohort.align import Cohort
 from nextlmm.linalg.threads import available_threads
 from nextlmm.output.document import write_document
@@ -140,7 +141,11 @@ def run_null(
         before = stamps_of(named_paths(options).values())
         with watch.stage("reading tables"):
             job = _read(options, task, listener)
-        with hashing(job.paths, before) as hashes:
+        threads = options.threads or available_threads()
+        with (
+            hashing(job.paths, before) as hashes,
+            on_cluster(options.cluster, threads, listener) as cluster,
+        ):
             found = {
                 fitted.cohort.trait: (fitted, task.further(fitted, listener))
                 for fitted in _fitted_traits(job, options, listener)
@@ -148,16 +153,17 @@ def run_null(
             found = {cohort.trait: found[cohort.trait] for cohort in job.cohorts}
             with watch.stage("hashing inputs"):
                 hashed = hashes.result()
+            shared = {} if cluster is None else {"cluster": cluster.facts()}
         document = describe_run(
             command=options.to_command(),
             options=options.to_dict(),
             inputs=hashed,
-            threads=options.threads or available_threads(),
+            threads=threads,
             started=started,
             has_results=False,
         )
         document |= run_facts(job.inputs.source, job.cohorts)
-        document["advice"] = list(job.inputs.advice)
+        document |= {"advice": list(job.inputs.advice)} | shared
         return _publish(job, found, document, options, watch)
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from nextlmm.cluster.address import parse_cluster
 from nextlmm.errors import UsageError
 from nextlmm.genotype.kinds import Kind, check_companions, kind_of
 from nextlmm.relatedness.grm_pattern import is_pattern
@@ -263,6 +264,7 @@ def check_combinations(options: "GwasOptions") -> None:
         )
     _check_covariates(options)
     check_part(options.part)
+    _check_cluster(options)
     chosen_chromosomes(options.chr)
     if os.path.basename(options.out) in ("", ".", ".."):
         raise UsageError(
@@ -289,6 +291,33 @@ def check_part(text: str | None) -> tuple[int, int] | None:
             "from 1/20 to 20/20."
         )
     return number, of
+
+
+def _check_cluster(options: "GwasOptions") -> None:
+    """Refuse a cluster that is none, and what leaves it nothing to do."""
+    if options.cluster is None:
+        return
+    if not isinstance(options.cluster, str):
+        raise UsageError(f"Option cluster is {options.cluster!r}, but it must be a text.")
+    parse_cluster(options.cluster)
+    if options.part is not None:
+        raise UsageError(
+            "Option part makes a run one of many that know nothing of each other, and option "
+            "cluster one that many workers share; leave one of the two out."
+        )
+    square = {
+        "mode 'dense'": options.mode == "dense",
+        "route 'dense'": options.route == "dense",
+        "per-variant-h2 'always'": options.per_variant_h2 == "always",
+        "grm": options.grm is not None,
+        "pedigree": options.pedigree is not None,
+    }
+    for name, is_given in square.items():
+        if is_given:
+            raise UsageError(
+                f"Option cluster has workers multiply the genotypes, but option {name} asks for a "
+                "square matrix, which one process works with; leave one of the two out."
+            )
 
 
 def _check_covariates(options: "GwasOptions") -> None:

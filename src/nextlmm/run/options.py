@@ -233,6 +233,11 @@ class GwasOptions:
         given.
     threads
         Processor cores to use. All of them unless given.
+    cluster
+        Workers that hold the genotypes and multiply them: local:N for N processes of this machine,
+        the address of a Dask scheduler (tcp://10.0.0.5:8786) or the .json file that it wrote, or
+        the .yaml file of a launcher for a batch system; docs/cluster.md has the rest. Exact mode
+        and hodlr mode only. Needs the extra "cluster".
     seed
         Seed of every random draw. The same seed gives the same files.
     out_format
@@ -320,6 +325,7 @@ class GwasOptions:
     threads: Annotated[int | None, _number(_RUN, "--thread-num", "--numThreads", "--nThreads")] = (
         None
     )
+    cluster: Annotated[str | None, Parameter(group=_RUN)] = None
     seed: Annotated[int, _number(_RUN)] = 0
     out_format: Annotated[tuple[OutFormat, ...], _words(None)] = ()
     plots: Annotated[bool, Parameter(group=_RESULTS)] = True

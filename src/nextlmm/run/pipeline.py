@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
+from nextlmm.cluster.connect import on_cluster
 from nextlmm.cohort.align import NOT_RELATED, Cohort, align
 from nextlmm.cohort.formula import CovariateFormula, parse_formula
 from nextlmm.cohort.match import match_rows
@@ -147,6 +148,7 @@ def gwas(
         with (
             hashing(job.paths, job.before) as hashes,
             checkpoint_of(options, threads, job.paths, hashes) as checkpoint,
+            on_cluster(options.cluster, threads, progress) as cluster,
         ):
             results = run_traits(inputs, cohorts, options, listener, Kept(checkpoint))
             with watch.stage("hashing inputs"):  # what the analysis was too quick for
@@ -161,6 +163,7 @@ def gwas(
             )
             document |= run_facts(inputs.source, cohorts) | {"advice": list(inputs.advice)}
             document |= checkpoint.describe()
+            document |= {} if cluster is None else {"cluster": cluster.facts()}
             document = _publish(results, document, options, job.files, watch=watch, threads=threads)
     tables = {name: result.analysis.table for name, result in results.items()}
     return GwasRun(document, tables, job.files)

@@ -18,7 +18,6 @@ from nextlmm.genotype.source import GenotypeSource
 from nextlmm.genotype.standardize import impute_mean
 from nextlmm.genotype.summary import VariantSummary
 from nextlmm.genotype.tables import IndexArray
-from nextlmm.genotype.tile import tile_of_packed, tile_of_samples
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.progress import Progress
 from nextlmm.relatedness.grm import RelationshipSum, Weighting, relationship_matrix
@@ -28,7 +27,7 @@ from nextlmm.relatedness.operator import HELD_BYTES, RelationshipOperator
 from nextlmm.run.kept import Kept
 from nextlmm.run.related import Related, RelatedChoice, absent_warning
 from nextlmm.run.shared import Shared
-from nextlmm.run.variant_tile import DosageVariants, PackedVariants, VariantTile
+from nextlmm.run.variant_tile import DosageVariants, VariantTile, packed_variants
 from nextlmm.work import count
 
 Kin = SampleOrder | Parents | RelatedPairs
@@ -161,10 +160,9 @@ class Problem:
         if not isinstance(self.source, PackedSource):
             return DosageVariants(np.nan_to_num(self.source.dosages(variants, self.samples) - mean))
         rows = self.source.genotypes.packed[variants]
-        tile = tile_of_packed(rows, len(self.source.samples), mean > 1.0)
-        if not np.array_equal(self.samples, np.arange(len(self.source.samples))):
-            tile = tile_of_samples(tile, self.samples)
-        return PackedVariants(tile, mean, np.nan_to_num(self.variation(variants)))
+        n = len(self.source.samples)
+        samples = None if np.array_equal(self.samples, np.arange(n)) else self.samples
+        return packed_variants(rows, n, samples, mean, np.nan_to_num(self.variation(variants)))
 
     def variation(self, variants: IndexArray) -> FloatArray:
         """Sum of squares of variants around their mean, (b,); NaN if no genotype is called."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nextlmm.cluster.active import active_cluster
 from nextlmm.cohort.align import Cohort
 from nextlmm.cohort.match import match_rows
 from nextlmm.cohort.table import SampleColumns
@@ -29,6 +30,7 @@ from nextlmm.relatedness.loco import LeftOut, leave_one_out
 from nextlmm.relatedness.operator import RelationshipOperator, relationship_operator
 from nextlmm.relatedness.prune import prune
 from nextlmm.relatedness.prune_rule import Pruning
+from nextlmm.relatedness.shared_out import shared_out
 from nextlmm.work import count
 
 _MOST_NAMES = 3
@@ -131,16 +133,21 @@ class Related:
         )
 
     def operator(self, held_bytes: int, progress: Progress | None) -> RelationshipOperator:
-        """K as products; see `nextlmm.relatedness.operator.relationship_operator`."""
-        return relationship_operator(
+        """K as products; see `nextlmm.relatedness.operator.relationship_operator`.
+
+        Where there is a cluster its workers hold the genotypes, and nothing is held here.
+        """
+        cluster = active_cluster()
+        operator = relationship_operator(
             self.source,
             self.variants,
             self.scaling,
             self.samples,
             self.summary,
-            held_bytes=held_bytes,
+            held_bytes=held_bytes if cluster is None else 0,
             progress=progress,
         )
+        return operator if cluster is None else shared_out(operator, cluster)
 
     def warnings(self, tested: StringArray, *, loco: bool) -> tuple[str, ...]:
         """What a user should know: samples without genotypes, chromosomes that are not in K.

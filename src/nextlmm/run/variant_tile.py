@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nextlmm.genotype.squares import SquarePanels, square_panels, sum_of_squares
-from nextlmm.genotype.tile import GenotypeTile, in_panels, out_of_panels
+from nextlmm.genotype.tables import IndexArray
+from nextlmm.genotype.tile import (
+    GenotypeTile,
+    in_panels,
+    out_of_panels,
+    tile_of_packed,
+    tile_of_samples,
+)
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.inverse_form import InverseForm
 from nextlmm.linalg.threads import one_thread
@@ -25,6 +32,10 @@ class VariantForm:
 
     whole: InverseForm
     panels: SquarePanels
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the form; whoever unpickles makes panels, which are known by their addresses."""
+        return variant_form, (self.whole, self.panels.dtype.name)
 
 
 class VariantTile(Protocol):
@@ -58,6 +69,20 @@ class PackedVariants:
         return form.whole.identity * self.variation + sum_of_squares(
             self.tile, form.panels, self.mean
         )
+
+
+def packed_variants(
+    rows: NDArray[np.uint8],
+    n: int,
+    samples: IndexArray | None,
+    mean: FloatArray,
+    variation: FloatArray,
+) -> PackedVariants:
+    """Variants from packed rows (b, ceil(n / 4)), with the chosen samples, all if None."""
+    tile = tile_of_packed(rows, n, mean > 1.0)
+    if samples is not None:
+        tile = tile_of_samples(tile, samples)
+    return PackedVariants(tile, mean, variation)
 
 
 @dataclass(frozen=True, eq=False)

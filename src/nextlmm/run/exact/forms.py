@@ -7,16 +7,18 @@ import numpy as np
 
 from nextlmm.assoc.projected import ProjectedFactor
 from nextlmm.assoc.scan import OK, spread, usable_columns
+from nextlmm.cluster.active import active_cluster
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.pcg import inverse_forms
 from nextlmm.lmm.design import Design
 from nextlmm.progress import Progress
 from nextlmm.relatedness.operator import RelationshipOperator
+from nextlmm.run.exact.shared_scan import sums_on_cluster
 from nextlmm.run.exact.system import System, uniform_system
 from nextlmm.run.kept import Blocks
 from nextlmm.run.problem import Problem
-from nextlmm.run.variant_tile import count_forms, variant_form
+from nextlmm.run.variant_tile import VariantForm, count_forms, variant_form
 
 ROUNDING = 1e-6
 """Room in the bound of a solved x'Px whose residual is in double precision."""
@@ -76,16 +78,34 @@ def predicted_forms(
         vectors = np.column_stack([py, design.basis])
         form = variant_form(factor.form, np.float32)
         count_forms(form, problem.n, sum(len(block) for block in work.blocks))
+        sums = _sums_of(problem, work, vectors, form)
 
         def forms(block: IndexArray) -> Forms:
-            tile = problem.tile(block)
-            product, predicted = tile.products(vectors), tile.forms(form)
+            product, predicted = sums(block)
             work.progress.advance(len(block))
             return _with_nearly_collinear(problem, design, factor, py, block, product, predicted)
 
         return forms
 
     return join_forms(problem.kept.blocks(work, begin))
+
+
+def _sums_of(
+    problem: Problem, work: Blocks, vectors: FloatArray, form: VariantForm
+) -> Callable[[IndexArray], tuple[FloatArray, FloatArray]]:
+    """What makes products of a block with the vectors, and its forms; a cluster makes all now."""
+    cluster = active_cluster()
+    if cluster is None:
+
+        def here(block: IndexArray) -> tuple[FloatArray, FloatArray]:
+            tile = problem.tile(block)
+            return tile.products(vectors), tile.forms(form)
+
+        return here
+    missing = [block for at, block in enumerate(work.blocks) if at not in work.found]
+    sums = sums_on_cluster(cluster, problem, missing, vectors, form)
+    known = {int(block[0]): own for block, own in zip(missing, sums, strict=True)}
+    return lambda block: known[int(block[0])]
 
 
 def _with_nearly_collinear(

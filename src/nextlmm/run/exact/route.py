@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nextlmm.assoc.bound import ROUNDING
+from nextlmm.cluster.active import active_cluster
 from nextlmm.errors import UsageError
 from nextlmm.genotype.array import ArraySource
 from nextlmm.genotype.held import PackedSource
@@ -54,12 +55,17 @@ def plan_of_size(size: Size, model: Model, *, is_given: bool) -> Plan:
     if limit is not None and plan.cost.n_bytes > limit.n_bytes < allowed:
         # The user allows more than there is: what fits there may fit nowhere.
         plan = make_plan(size, requested, memory=limit.n_bytes, only_dense=only_dense)
+    if active_cluster() is not None and plan.way == "dense":
+        reason = "a cluster multiplies the genotypes"
+        plan = replace(plan, way="hodlr", reason=reason, cost=plan.other, other=plan.cost)
     check_fits(plan.cost.n_bytes, f"The route {plan.way} with {size.n:,} samples", _INSTEAD)
     return plan
 
 
 def plan_for_spectrum(plan: Plan, problem: Problem, model: Model, components: Components) -> Plan:
     """The plan once the dominant eigenvalues are known."""
+    if active_cluster() is not None:
+        return plan
     size = problem_size(problem, model)
     if len(components.values):
         size = replace(size, bulk_edge=float(components.values[-1]))
