@@ -68,6 +68,15 @@ def widened(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
     return low, high * (1.0 + ROUNDING) + ROUNDING
 
 
+def trait_ends(ypy: FloatArray, error: FloatArray | float) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest y'Py, where a solve left b'a = ``ypy`` and |b'P r| <= error sqrt(y'Py).
+
+    The ends are where |y'Py - ypy| = error sqrt(y'Py), both positive.
+    """
+    middle = np.sqrt(np.square(error) + 4.0 * ypy)
+    return np.square(middle - error) / 4.0, np.square(middle + error) / 4.0
+
+
 def log_p_of_share(test: Test, share: FloatArray, n: int, df: int) -> FloatArray:
     """-log10 p of variants, (b,), that explain a share of y'Py; infinite from a share of 1 on."""
     result = np.full(share.shape, np.inf)

@@ -1,10 +1,10 @@
 """How far factors are from the matrices they stand for, from products alone.
 
 With Sigma a matrix known by its products and W W' its approximation, everything is in the spectrum
-of S = W^-1 Sigma W^-T (see :mod:`divergence`).  Lanczos processes from random signs integrate any
-function over it: KL(N(0, Sigma) || N(0, W W')) = tr f(S) / 2 with f(mu) = mu - 1 - log mu, whose
-value and slope vanish at 1, so that a few vectors do where S is near the identity.  The same
-processes bound the spectrum: after k steps from a random vector the largest Ritz value of a
+of S = W^-1 Sigma W^-T (see :mod:`divergence`).  Lanczos processes from random directions integrate
+any function over it: KL(N(0, Sigma) || N(0, W W')) = tr f(S) / 2 with f(mu) = mu - 1 - log mu,
+whose value and slope vanish at 1, so that a few vectors do where S is near the identity.  The same
+processes bound the spectrum: after k steps from a random direction the largest Ritz value of a
 positive semidefinite matrix of n rows is short of its largest eigenvalue by more than a share e
 with a probability of at most 1.648 sqrt(n) exp(-sqrt(e) (2 k - 1)) (Kuczynski and Wozniakowski
 1992, theorem 4.1), which holds for S - mu_min I and for mu_max I - S too.
@@ -74,7 +74,7 @@ class EstimatedDivergence:
 
 
 def lanczos(product: PencilProduct, n: int, of: IndexArray, *, seed: int) -> list[Process]:
-    """Processes from vectors of random signs, in lock-step, one for each entry of ``of`` (k,).
+    """Processes from random directions, in lock-step, one for each entry of ``of`` (k,).
 
     Entries are equal where the matrices are.  The processes go on until the lower bound on the
     spectrum of each matrix is half of its smallest Ritz value, but for 28 steps at most.
@@ -84,7 +84,10 @@ def lanczos(product: PencilProduct, n: int, of: IndexArray, *, seed: int) -> lis
     """
     count = len(of)
     rng = np.random.default_rng([seed, n])
-    q = rng.choice([-1.0, 1.0], (n, count)) / np.sqrt(n)
+    # Signs would be orthogonal to the difference of two samples in one of two cases, and to an
+    # eigenvector of twins with it; the theorem is of directions that are uniformly distributed.
+    q = rng.standard_normal((n, count))
+    q /= np.linalg.norm(q, axis=0)
     basis: list[FloatArray] = []
     main: list[list[float]] = [[] for _ in range(count)]
     off: list[list[float]] = [[] for _ in range(count)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nextlmm.assoc.bound import ROUNDING, ScanBound
+from nextlmm.assoc.bound import ScanBound, widened
 from nextlmm.assoc.per_variant import PerVariantModel, per_variant_block, per_variant_model
 from nextlmm.assoc.projected import ProjectedFactor
 from nextlmm.assoc.scan import (
@@ -125,10 +125,11 @@ def _checked(problem: Problem, columns: ScanColumns, certified: Certified) -> Sc
     if not len(matters):
         return columns
     exact = _exact_log_p(problem, certified, columns.variants[matters])
+    low, high = widened(exact, exact)
     return replace(
         columns,
-        log_p_low=put_bound(columns.log_p_low, matters, exact * (1.0 - ROUNDING)),
-        log_p_high=put_bound(columns.log_p_high, matters, exact * (1.0 + ROUNDING)),
+        log_p_low=put_bound(columns.log_p_low, matters, low),
+        log_p_high=put_bound(columns.log_p_high, matters, high),
     )
 
 

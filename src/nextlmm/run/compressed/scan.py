@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nextlmm.assoc.bound import log_p_of_share, widened
+from nextlmm.assoc.bound import log_p_of_share, trait_ends, widened
 from nextlmm.assoc.projected import ProjectedFactor, projected_factor
 from nextlmm.assoc.scan import EXACT_FIT, OK, Sums, Test, residual_df, spread, statistic
 from nextlmm.genotype.tables import IndexArray
@@ -112,9 +112,9 @@ def log_p_ends(
         high = information / np.float64(exact.ratio_low) * (1.0 + FORMS_ROUNDING)
     room = np.where(np.isfinite(high), exact.error * np.sqrt(high), np.inf)
     size = np.abs(exact.score)
-    uncertain = exact.error * np.sqrt(exact.ypy)
-    most = (size + room) ** 2 / low / (exact.ypy - uncertain)
-    least = np.maximum(size - room, 0.0) ** 2 / high / (exact.ypy + uncertain)
+    ypy_low, ypy_high = trait_ends(np.float64(exact.ypy), exact.error)
+    most = (size + room) ** 2 / low / ypy_low
+    least = np.maximum(size - room, 0.0) ** 2 / high / ypy_high
     least[np.isnan(least) & ~np.isnan(information)] = 0.0
     df = residual_df(design)
     return widened(

@@ -4,15 +4,22 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nextlmm.assoc.own_h2 import own_h2_block
+from nextlmm.assoc.bound import widened
+from nextlmm.assoc.own_h2 import FORM_TOLERANCE, own_h2_block
 from nextlmm.assoc.per_variant import per_variant_block, per_variant_model
-from nextlmm.assoc.scan import AssociationBlock
+from nextlmm.assoc.scan import AssociationBlock, Test, residual_df
+from nextlmm.assoc.statistics import neg_log10_chi2_sf, neg_log10_f_sf
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.spectral import spectral_covariance
+from nextlmm.lmm.design import Design
 from nextlmm.lmm.stochastic import StochasticFit
 from nextlmm.run.columns import ScanColumns, joined, replaced
 from nextlmm.run.exact.scan import Setting
 from nextlmm.run.model import Model
+
+_FORMS = 10.0 * FORM_TOLERANCE
+"""Relative room in a statistic that is made of three forms and a square."""
+_MONTE_CARLO = 5.0  # standard errors of a log determinant that the ends of a likelihood ratio hold
 
 NullOf = Callable[[int], StochasticFit]
 """The null model of K without a chromosome, -1 for none."""
@@ -31,9 +38,31 @@ def with_own_h2(
     left_out = setting.left_out
     for chromosome in dict.fromkeys(left_out[is_hit].tolist()):
         at = np.flatnonzero(is_hit & (left_out == chromosome))
-        block = _retested(setting, model, columns, at, null_of(int(chromosome)), int(chromosome))
-        columns = replaced(columns, at, joined(columns.variants[at], [block]))
+        fit = null_of(int(chromosome))
+        block = _retested(setting, model, columns, at, fit, int(chromosome))
+        ends = None if fit.likelihood is None else _ends(block, model.test, setting.design, fit)
+        columns = replaced(columns, at, joined(columns.variants[at], [block]), ends)
     return columns
+
+
+def _ends(
+    block: AssociationBlock, test: Test, design: Design, fit: StochasticFit
+) -> tuple[FloatArray, FloatArray]:
+    """Ends of -log10 p at the h2 of each hit, from forms that have bounds of their own.
+
+    A likelihood ratio compares two heritabilities, so that the Monte-Carlo error of the log
+    determinant between them is in it.
+    """
+    room = _FORMS * block.chi2
+    if test == "lrt" and fit.likelihood is not None:
+        trace, null = fit.likelihood.trace, fit.null.h2_ml
+        errors = [trace.difference_error(float(h2), null) for h2 in block.h2]
+        room = room + _MONTE_CARLO * np.array(errors)
+    least, most = np.maximum(block.chi2 - room, 0.0), block.chi2 + room
+    if test == "lrt":
+        return widened(neg_log10_chi2_sf(least), neg_log10_chi2_sf(most))
+    df = residual_df(design)
+    return widened(neg_log10_f_sf(least, df), neg_log10_f_sf(most, df))
 
 
 def _retested(

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from nextlmm.assoc.bound import ROUNDING
+from nextlmm.assoc.bound import widened
 from nextlmm.errors import UsageError
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.output.provenance import memory_bytes
@@ -112,8 +112,8 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
 
 
 def _with_ends(part: ScanColumns) -> ScanColumns:
-    p = part.neg_log_10_p_value
-    return replace(part, log_p_low=p * (1.0 - ROUNDING), log_p_high=p * (1.0 + ROUNDING))
+    low, high = widened(part.neg_log_10_p_value, part.neg_log_10_p_value)
+    return replace(part, log_p_low=low, log_p_high=high)
 
 
 def _only_dense(problem: Problem, model: Model) -> str | None:
