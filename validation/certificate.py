@@ -1,7 +1,7 @@
 """Does a certificate ever lie?  Random small problems against the textbook in extended precision.
 
     python -m validation.certificate --problems 10000 [--seed 0] [--workers 2] [--out results]
-    python -m validation.certificate --only 1234        # one problem again, with all that is against
+    python -m validation.certificate --only 1234      # one problem again, with all that is against
 
 Exit status 1 if a certain claim was broken once, or one that comes with a probability more often
 than that allows.  The seeds of problems are --seed, --seed + 1 and so on, so that a case against a
@@ -93,11 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     first, count = (given.seed, given.problems) if given.only is None else (given.only, 1)
     if given.only is not None:
         print(draw(given.only))
-    started, total, done = time.monotonic(), Tally(), 0
+    started, total = time.monotonic(), Tally()
     shown: dict[str, int] = {}
-    for seed, tally in tallies(range(first, first + count), given.workers):
+    examined_now = tallies(range(first, first + count), given.workers)
+    for done, (seed, tally) in enumerate(examined_now, start=1):
         total.add(tally)
-        done += 1
         for claim, what in tally.cases:
             shown[claim] = shown.get(claim, 0) + 1
             if given.only is not None or (shown[claim] <= _SHOWN and claim not in PROBABILITY):

@@ -44,7 +44,11 @@ def write_record(folder: Path, name: str, record: Record) -> None:
         lines += [f"## {title}", "", *_table(rows), ""]
     for title, file in record.figures.items():
         lines += [f"## {title}", "", f"![{title}]({file})", ""]
-    lines += ["## Machine and versions", "", *_table([{**_flat(machine), **_flat(versions)}], False)]
+    lines += [
+        "## Machine and versions",
+        "",
+        *_table([{**_flat(machine), **_flat(versions)}], False),
+    ]
     (folder / f"{name}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     entry = {
         "date": date,

@@ -188,20 +188,9 @@ def _choices(rng: Generator) -> tuple[dict[str, Any], frozenset[str]]:
     if model["loco"] and rng.random() < 0.2:
         model["loco_h2"] = "per-chromosome"
     if model["mode"] == "exact":
-        route = str(rng.choice(ROUTES, p=(0.1, 0.25, 0.3, 0.15, 0.2)))
-        model["route"] = "dense" if route == "single" else route
-        if route == "single":
-            limits.add("square")
-        model["z_tolerance"] = float(rng.choice([1e-4, 1e-3, 0.1]))
-        model["hit_threshold"] = float(rng.choice([1e-5, 1e-2, 0.2]))
+        _choose_route(rng, model, limits)
     if model["mode"] == "hodlr":
-        if rng.random() < 0.4:
-            limits.add("measured")
-        budget = rng.random()
-        if budget < 0.4:
-            model["rank"] = int(rng.choice([0, 1, 3, 10]))
-        if budget > 0.3:
-            model["kl_tolerance"] = float(10.0 ** rng.uniform(-4, 1))
+        _choose_compression(rng, model, limits)
     own = rng.random()
     by_products = model["mode"] == "hodlr" and "measured" in limits
     if own < 0.1 and model["mode"] != "hodlr" and model.get("route", "dense") == "dense":
@@ -214,3 +203,22 @@ def _choices(rng: Generator) -> tuple[dict[str, Any], frozenset[str]]:
     if model["mode"] == "exact" and rng.random() < 0.2:
         limits.add("spectrum")
     return model, frozenset(limits)
+
+
+def _choose_route(rng: Generator, model: dict[str, Any], limits: set[str]) -> None:
+    route = str(rng.choice(ROUTES, p=(0.1, 0.25, 0.3, 0.15, 0.2)))
+    model["route"] = "dense" if route == "single" else route
+    if route == "single":
+        limits.add("square")
+    model["z_tolerance"] = float(rng.choice([1e-4, 1e-3, 0.1]))
+    model["hit_threshold"] = float(rng.choice([1e-5, 1e-2, 0.2]))
+
+
+def _choose_compression(rng: Generator, model: dict[str, Any], limits: set[str]) -> None:
+    if rng.random() < 0.4:
+        limits.add("measured")
+    budget = rng.random()
+    if budget < 0.4:
+        model["rank"] = int(rng.choice([0, 1, 3, 10]))
+    if budget > 0.3:
+        model["kl_tolerance"] = float(10.0 ** rng.uniform(-4, 1))

@@ -16,6 +16,8 @@ WIDE = np.longdouble
 LOG_RATIO = 5.0 * float(np.log(10.0))  # sigma_g2 / sigma_e2 between 1e-5 and 1e5
 OK, MONOMORPHIC, ALL_MISSING, COLLINEAR = "ok", "monomorphic", "all_missing", "collinear"
 COLLINEAR_SHARE = 1e-10  # of a variant's variance that is left where it counts as collinear
+EXACT_FIT = WIDE(1e-20)
+"""Share of y'Py that a variant leaves at least, by the rule of ``nextlmm.assoc.scan``."""
 SMALLEST_P = 1e-280
 
 
@@ -134,7 +136,11 @@ class Textbook:
         return orthonormal(self.c)[0]
 
     def forms(
-        self, k: np.ndarray, h2: float, at: np.ndarray | None = None, extra: np.ndarray | None = None
+        self,
+        k: np.ndarray,
+        h2: float,
+        at: np.ndarray | None = None,
+        extra: np.ndarray | None = None,
     ) -> Forms:
         """All forms with Sigma(h2) of K, of the variants ``at``; ``extra`` covariates (n, e)."""
         h2 = WIDE(h2)
@@ -155,6 +161,7 @@ class Textbook:
         xpx, xpy = np.sum(x**2, axis=0), y @ x
         effect = np.divide(xpy, xpx, out=np.zeros_like(xpy), where=xpx > 0.0)
         with_x = np.sum((y[:, None] - effect * x) ** 2, axis=0)
+        with_x = np.maximum(with_x, EXACT_FIT * (y @ y))
         logdet = 2 * np.sum(np.log(np.diag(lower)))
         return Forms(xpx, xpy, with_x, y @ y, logdet, 2 * np.sum(np.log(lengths)))
 
@@ -171,7 +178,9 @@ class Textbook:
             return np.asarray(self.n * explained / forms.ypy, dtype=float)
         return np.asarray(self.df * explained / forms.ypy_with, dtype=float)
 
-    def log_likelihood(self, k: np.ndarray, h2: float, *, reml: bool, at: int | None = None) -> float:
+    def log_likelihood(
+        self, k: np.ndarray, h2: float, *, reml: bool, at: int | None = None
+    ) -> float:
         """Log-likelihood at ``h2``, of the model with variant ``at`` if there is one."""
         x = None if at is None else self.variants()[0][:, [at]]
         forms = self.forms(k, h2, np.empty(0, dtype=int), x)
@@ -185,7 +194,10 @@ class Textbook:
         best = int(np.argmax(values))
         ends = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
         found = optimize.minimize_scalar(
-            lambda t: -curve(np.array([t]))[0], bounds=ends, method="bounded", options={"xatol": 1e-9}
+            lambda t: -curve(np.array([t]))[0],
+            bounds=ends,
+            method="bounded",
+            options={"xatol": 1e-9},
         )
         t = found.x if -found.fun > values[best] else grid[best]
         return float(special.expit(t))

@@ -1,4 +1,4 @@
-"""The same command gives the same bytes; threads, blocks and precisions change no more than they may."""
+"""The same command gives the same bytes; threads, blocks and precision change what they may."""
 
 import gzip
 import json
@@ -31,8 +31,8 @@ from nextlmm.cli.main import main
 for way in {ways!r}.items():
     assert main([*{arguments!r}, "--out", way[0], *way[1]]) == 0
 """
-OF_THE_RUN = {"started", "finished", "seconds", "timings", "work", "peak_memory_bytes", "run"}
-"""Entries of the document that say when and how fast."""
+OF_THE_RUN = {"machine", "started", "finished", "seconds", "timings", "work", "run"}
+"""Entries of the document that say where, when and how fast."""
 
 
 def in_another_process(folder, files, hash_seed):

@@ -7,7 +7,7 @@ import pytest
 
 from nextlmm.testing import reference
 
-N_PROBLEMS = 60
+N_PROBLEMS = 50
 
 
 @pytest.fixture(scope="module")

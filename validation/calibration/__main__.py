@@ -98,7 +98,9 @@ def _error_rates(outcomes: dict[str, Outcome], miss: float) -> Iterator[Verdict]
             for level in LEVELS:
                 yield rejections(f"{name}, h2 {h2_from}", log_p, level, miss)
         for level in LEVELS:
-            yield rejections(f"{POOLED}, h2 {h2_from}", _pooled(list(by_name.values())), level, miss)
+            yield rejections(
+                f"{POOLED}, h2 {h2_from}", _pooled(list(by_name.values())), level, miss
+            )
 
 
 def _pooled(parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -63,7 +63,9 @@ def quantiles(log_p: Mapping[str, np.ndarray]) -> Figure:
         expected = -np.log10((rank - 0.5) / len(ordered))
         axes.plot(expected, ordered[rank - 1], color=COLOURS[place], label=name)
         if place == 0:
-            band = [-np.log10(stats.beta.ppf(q, rank, len(ordered) - rank + 1)) for q in (0.975, 0.025)]
+            band = [
+                -np.log10(stats.beta.ppf(q, rank, len(ordered) - rank + 1)) for q in (0.975, 0.025)
+            ]
             axes.fill_between(expected, *band, color="lightgrey", label="95 %, independent tests")
     top = axes.get_xlim()[1]
     axes.plot([0, top], [0, top], color="grey", linewidth=1)
@@ -98,7 +100,7 @@ def heritabilities(nulls: Mapping[str, Nulls]) -> Figure:
 
 
 def found_effects(found: Mapping[str, Found]) -> Figure:
-    """Share of effects found by each mode against their non-centrality, all populations together."""
+    """Share of effects found by each mode against their non-centrality, of all populations."""
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     axes = figure.subplots()
     edges = np.linspace(*NCP, _BINS + 1)
@@ -107,8 +109,12 @@ def found_effects(found: Mapping[str, Found]) -> Figure:
     middle = (edges[:-1] + edges[1:]) / 2.0
     modes = list(next(iter(found.values())).log_p)
     for place, mode in enumerate(modes):
-        is_found = np.concatenate([one.log_p[mode] for one in found.values()]) > -np.log10(LEVEL)
-        share = [is_found[place_of == b].mean() if (place_of == b).any() else np.nan for b in range(_BINS)]
+        log_p = np.concatenate([one.log_p[mode] for one in found.values()])
+        is_found = log_p > -np.log10(LEVEL)
+        share = [
+            is_found[place_of == b].mean() if (place_of == b).any() else np.nan
+            for b in range(_BINS)
+        ]
         axes.plot(
             middle + 0.3 * (place - 1),
             share,

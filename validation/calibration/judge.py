@@ -15,7 +15,7 @@ LEVELS = (1e-2, 1e-3, 1e-4, 1e-5)
 RATE_MARGIN = 0.05
 """Share by which a rate of false positives may differ from its level."""
 BIAS_MARGIN = 0.02
-"""Of the mean of h2 from what was simulated: the likelihood is not symmetric, and ends at 0 and 1."""
+"""Of the mean of h2 from what was simulated: a likelihood is not symmetric, and ends at 0 and 1."""
 COVERAGE, COVERAGE_MARGIN = 0.95, 0.02
 POWER_MARGIN = 0.02
 """Share of the effects found by the dense model that another mode may miss, or find in excess."""
@@ -54,7 +54,7 @@ def rejections(of: str, log_p: np.ndarray, level: float, miss: float) -> Verdict
     rate = float(hits.mean()) / m
     low, high = interval(rate * trials, trials, miss)
     stands = low <= level * (1.0 + RATE_MARGIN) and high >= level * (1.0 - RATE_MARGIN)
-    return Verdict(of, rate, low, high, level, stands)
+    return Verdict(of, rate, low, high, level, bool(stands))
 
 
 def bias(of: str, h2: np.ndarray, simulated: float, miss: float) -> Verdict:
@@ -62,7 +62,7 @@ def bias(of: str, h2: np.ndarray, simulated: float, miss: float) -> Verdict:
     mean = float(h2.mean())
     half = float(stats.norm.isf(miss / 2.0)) * float(h2.std(ddof=1)) / np.sqrt(len(h2))
     stands = abs(mean - simulated) <= BIAS_MARGIN + half
-    return Verdict(of, mean, mean - half, mean + half, simulated, stands)
+    return Verdict(of, mean, mean - half, mean + half, simulated, bool(stands))
 
 
 def coverage(of: str, inside: np.ndarray, miss: float) -> Verdict:
@@ -70,7 +70,7 @@ def coverage(of: str, inside: np.ndarray, miss: float) -> Verdict:
     share = float(inside.mean())
     low, high = interval(float(inside.sum()), len(inside), miss)
     stands = low <= COVERAGE + COVERAGE_MARGIN and high >= COVERAGE - COVERAGE_MARGIN
-    return Verdict(of, share, low, high, COVERAGE, stands)
+    return Verdict(of, share, low, high, COVERAGE, bool(stands))
 
 
 def power(of: str, dense: np.ndarray, other: np.ndarray, miss: float) -> Verdict:
@@ -81,4 +81,4 @@ def power(of: str, dense: np.ndarray, other: np.ndarray, miss: float) -> Verdict
     differs = dense != other
     share = float(differs.mean())
     low, high = interval(float(differs.sum()), len(differs), miss)
-    return Verdict(of, share, low, high, 0.0, low <= POWER_MARGIN)
+    return Verdict(of, share, low, high, 0.0, bool(low <= POWER_MARGIN))

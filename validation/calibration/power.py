@@ -33,7 +33,7 @@ class Found:
 
 
 def find_effects(bench: Bench, traits: int, seed: int) -> Found:
-    """Simulate ``traits`` of ten effects each, on all chromosomes, and analyse them by every mode."""
+    """Simulate traits of ten effects each, on all chromosomes, and analyse them by every mode."""
     parts = list(_of_each_trait(bench, traits, seed))
     return Found(
         np.concatenate([ncp for ncp, _ in parts]),

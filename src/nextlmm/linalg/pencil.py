@@ -9,7 +9,7 @@ positive semidefinite matrix of n rows is short of its largest eigenvalue by mor
 with a probability of at most 1.648 sqrt(n) exp(-sqrt(e) (2 k - 1)) (Kuczynski and Wozniakowski
 1992, theorem 4.1), which holds for S - mu_min I and for mu_max I - S too.
 
-Source: Hutchinson 1990; Golub and Meurant 1994.
+Source: Hutchinson 1990; Golub and Meurant 1994; Satterthwaite 1946.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,6 +30,8 @@ FAILURE = 1e-3
 _CHECKED, _MOST_STEPS = 4, 28
 _SHARP = 0.5  # of the smallest Ritz value that the lower bound is to be
 _EXHAUSTED = 1e-10  # share of the largest coefficient that is left when a space is invariant
+_ROUNDING = 1e-6
+"""Share of the width of a spectrum that products in single precision may hide."""
 _SHORTER = 2  # steps less, to see whether a quadrature has converged
 
 
@@ -130,17 +132,22 @@ def _is_sharp(processes: Sequence[Process], of: IndexArray) -> bool:
 
 
 def estimate_divergence(processes: Sequence[Process]) -> EstimatedDivergence:
-    """KL of the one S that all processes belong to."""
+    """KL of the one S that all processes belong to.
+
+    A form n v'f(S)v of a random direction v is a sum of chi-squares weighted by f of the
+    eigenvalues, about a chi-square itself with (tr f)^2 / tr f^2 degrees of freedom (Satterthwaite
+    1946).  Few eigenvalues that stand out make few of them, and an interval that reaches far up.
+    """
     values = np.array([process.quadrature(_excess, process.steps) for process in processes]) / 2.0
     shorter = [p.quadrature(_excess, max(1, p.steps - _SHORTER)) / 2.0 for p in processes]
     open_end = float(np.abs(values - shorter).max())
-    mean, half = float(values.mean()), np.inf
-    if len(values) > 1:
-        t = float(special.stdtrit(len(values) - 1, 0.975))
-        half = t * float(values.std(ddof=1)) / np.sqrt(len(values))
-    elif mean == 0.0:
-        half = 0.0
-    return EstimatedDivergence(mean, max(0.0, mean - half - open_end), mean + half + open_end)
+    mean = float(values.mean())
+    if mean <= 0.0:
+        return EstimatedDivergence(mean, 0.0, open_end)
+    squares = [p.quadrature(lambda mu: _excess(mu) ** 2, p.steps) for p in processes]
+    degrees = len(values) * max(1.0, (2.0 * mean) ** 2 / float(np.mean(squares)))
+    low, high = (mean * degrees / float(special.chdtri(degrees, tail)) for tail in (0.025, 0.975))
+    return EstimatedDivergence(mean, max(0.0, low - open_end), high + open_end)
 
 
 def bounded_spectrum(processes: Sequence[Process], failure: float = FAILURE) -> tuple[float, float]:
@@ -161,10 +168,12 @@ def bounded_spectrum(processes: Sequence[Process], failure: float = FAILURE) -> 
 def _share_missed(process: Process, failure: float) -> float:
     """E of the theorem, each end with half of the probability."""
     if process.is_complete:
-        return 0.0
+        return _ROUNDING
     excess = np.log(1.648 * np.sqrt(process.n) / (failure / 2.0)) / (2.0 * process.steps - 1.0)
     return float(excess**2)
 
 
 def _excess(mu: FloatArray) -> FloatArray:
+    # An eigenvalue is positive, and one below the rounding of the largest is not known.
+    mu = np.maximum(mu, _ROUNDING * mu.max())
     return np.asarray(mu - 1.0 - np.log(mu))

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nextlmm.assoc.bound import widened
 from nextlmm.assoc.scan import AssociationBlock
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
@@ -33,14 +32,10 @@ def replaced(
     columns: ScanColumns,
     at: IndexArray,
     new: ScanColumns,
-    ends: tuple[FloatArray, FloatArray] | None = None,
+    ends: tuple[FloatArray, FloatArray],
 ) -> ScanColumns:
-    """The same columns with the results of ``new`` at the positions ``at``.
-
-    Bounds become ``ends``, or leave room for rounding only if there are none.
-    """
-    log_p = new.neg_log_10_p_value
-    low, high = widened(log_p, log_p) if ends is None else ends
+    """The same columns with the results of ``new``, and its ``ends``, at the positions ``at``."""
+    log_p, (low, high) = new.neg_log_10_p_value, ends
     return replace(
         columns,
         beta=_put(columns.beta, at, new.beta),

@@ -112,7 +112,7 @@ def log_p_ends(
         high = information / np.float64(exact.ratio_low) * (1.0 + FORMS_ROUNDING)
     room = np.where(np.isfinite(high), exact.error * np.sqrt(high), np.inf)
     size = np.abs(exact.score)
-    ypy_low, ypy_high = trait_ends(np.float64(exact.ypy), exact.error)
+    ypy_low, ypy_high = trait_ends(np.asarray(exact.ypy), exact.error)
     most = (size + room) ** 2 / low / ypy_low
     least = np.maximum(size - room, 0.0) ** 2 / high / ypy_high
     least[np.isnan(least) & ~np.isnan(information)] = 0.0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nextlmm.assoc.bound import widened
+from nextlmm.assoc.bound import SEARCHED, searched_ends, widened
 from nextlmm.assoc.own_h2 import FORM_TOLERANCE, own_h2_block
 from nextlmm.assoc.per_variant import per_variant_block, per_variant_model
 from nextlmm.assoc.scan import AssociationBlock, Test, residual_df
@@ -40,7 +40,7 @@ def with_own_h2(
         at = np.flatnonzero(is_hit & (left_out == chromosome))
         fit = null_of(int(chromosome))
         block = _retested(setting, model, columns, at, fit, int(chromosome))
-        ends = None if fit.likelihood is None else _ends(block, model.test, setting.design, fit)
+        ends = _ends(block, model.test, setting.design, fit)
         columns = replaced(columns, at, joined(columns.variants[at], [block]), ends)
     return columns
 
@@ -48,16 +48,18 @@ def with_own_h2(
 def _ends(
     block: AssociationBlock, test: Test, design: Design, fit: StochasticFit
 ) -> tuple[FloatArray, FloatArray]:
-    """Ends of -log10 p at the h2 of each hit, from forms that have bounds of their own.
+    """Ends of -log10 p at the h2 of each hit.
 
-    A likelihood ratio compares two heritabilities, so that the Monte-Carlo error of the log
-    determinant between them is in it.
+    Where there is no square matrix the forms have bounds of their own, and in a likelihood ratio,
+    which compares two heritabilities, is the Monte-Carlo error of the log determinant between them.
     """
+    if fit.likelihood is None:
+        return searched_ends(test, block.chi2, block.neg_log_10_p_value)
     room = _FORMS * block.chi2
-    if test == "lrt" and fit.likelihood is not None:
+    if test == "lrt":
         trace, null = fit.likelihood.trace, fit.null.h2_ml
         errors = [trace.difference_error(float(h2), null) for h2 in block.h2]
-        room = room + _MONTE_CARLO * np.array(errors)
+        room = room + SEARCHED + _MONTE_CARLO * np.array(errors)
     least, most = np.maximum(block.chi2 - room, 0.0), block.chi2 + room
     if test == "lrt":
         return widened(neg_log10_chi2_sf(least), neg_log10_chi2_sf(most))

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from nextlmm.assoc.bound import widened
+from nextlmm.assoc.bound import searched_ends, widened
 from nextlmm.errors import UsageError
 from nextlmm.genotype.partition import chromosome_groups
 from nextlmm.output.provenance import memory_bytes
@@ -86,14 +86,16 @@ def problem_size(problem: Problem, model: Model) -> Size:
     )
 
 
-def with_plan(findings: Findings, plan: Plan) -> Findings:
+def with_plan(findings: Findings, model: Model, plan: Plan) -> Findings:
     """Findings of dense algebra as those of exact mode: with the plan, and ends of every p-value.
 
     The ends leave room for rounding only.
     """
     certificate = {**findings.certificate, "plan": describe_plan(plan)}
     return replace(
-        findings, columns=[_with_ends(part) for part in findings.columns], certificate=certificate
+        findings,
+        columns=[_with_ends(part, model) for part in findings.columns],
+        certificate=certificate,
     )
 
 
@@ -111,8 +113,11 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _with_ends(part: ScanColumns) -> ScanColumns:
-    low, high = widened(part.neg_log_10_p_value, part.neg_log_10_p_value)
+def _with_ends(part: ScanColumns, model: Model) -> ScanColumns:
+    log_p = part.neg_log_10_p_value
+    low, high = widened(log_p, log_p)
+    if model.per_variant_h2 != "never":
+        low, high = searched_ends(model.test, part.chi2, log_p)
     return replace(part, log_p_low=low, log_p_high=high)
 
 
