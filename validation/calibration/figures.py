@@ -17,6 +17,7 @@ MARKERS = "osD^vPX"
 SIZE_INCHES, DOTS_PER_INCH = (8.0, 5.0), 150
 _QQ_POINTS = 400
 _BINS = 6
+_HIGHEST_RATE = 4.0
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -46,6 +47,7 @@ def error_rates(rates: Mapping[str, Sequence[Verdict]]) -> Figure:
             label=name,
         )
     axes.axhline(1.0, color="grey", linewidth=1)
+    axes.set_ylim(0.0, min(axes.get_ylim()[1], _HIGHEST_RATE))  # an interval may reach beyond
     axes.set_xticks(range(len(LEVELS)), [f"{level:g}" for level in LEVELS])
     axes.set_xlabel("level")
     axes.set_ylabel("rate of false positives / level")

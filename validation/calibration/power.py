@@ -9,7 +9,7 @@ import numpy as np
 from nextlmm import Model, associate
 
 from .nulls import Bench
-from .populations import CHROMOSOMES
+from .populations import CHROMOSOMES, POPULATIONS
 
 MODES: dict[str, dict[str, Any]] = {
     "dense": {"mode": "dense"},
@@ -48,7 +48,7 @@ def _of_each_trait(
     z = population.dosage - population.dosage.mean(axis=0)
     z = z / z.std(axis=0)
     for t in range(traits):
-        rng = np.random.default_rng([seed, 2, t])
+        rng = np.random.default_rng([seed, 2, t, POPULATIONS.index(population.name)])
         at = np.array(
             [
                 rng.choice(np.flatnonzero(population.chromosome == str(1 + e % CHROMOSOMES)))
