@@ -94,7 +94,8 @@ def test_trait_ends__hold_what_a_solve_may_have_missed(ypy, share):
     """Whatever y'Py is, one solve of it is at most its root times the error away."""
     error = share * np.sqrt(ypy)
     low, high = trait_ends(np.array([ypy]), error)
-    assert 0.0 < low[0] <= ypy <= high[0]
+    assert 0.0 < low[0] <= ypy * (1.0 + 1e-12)
+    assert ypy <= high[0] * (1.0 + 1e-12)
     for end in (low[0], high[0]):
         assert abs(end - ypy) == pytest.approx(error * np.sqrt(end), rel=1e-9, abs=1e-12)
 
