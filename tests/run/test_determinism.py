@@ -124,9 +124,8 @@ def check_same(one, other):
             for end in ("low", "high")
         )
         assert np.all((np.maximum(*low) <= np.minimum(*high) + room)[ok])
-        room = room + sum(
-            each.certificate.get("neg_log_10_p_error_max", 0.0) for each in (one, other)
-        )
+        errors = [each.certificate.get("neg_log_10_p_error_max", 0.0) for each in (one, other)]
+        room = room + sum(np.inf if error is None else error for error in errors)
     assert np.all((np.abs(p - q) <= room)[ok])
 
 
