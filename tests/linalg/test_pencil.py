@@ -84,7 +84,7 @@ def test_lanczos__every_column_has_its_own_matrix():
 def test_lanczos__small_matrices_are_known_whole():
     s = np.diag([0.5, 1.0, 2.0])
     found = processes(s, 2)
-    assert bounded_spectrum(found) == pytest.approx((0.5, 2.0), rel=1e-5)
+    assert bounded_spectrum(found) == pytest.approx((0.5, 2.0), rel=1e-4)
     mu = np.diag(s)
     expected = np.sum(mu - 1.0 - np.log(mu)) / 2.0
     divergence = estimate_divergence(processes(s, 8))

@@ -30,7 +30,7 @@ FAILURE = 1e-3
 _CHECKED, _MOST_STEPS = 4, 28
 _SHARP = 0.5  # of the smallest Ritz value that the lower bound is to be
 _EXHAUSTED = 1e-10  # share of the largest coefficient that is left when a space is invariant
-_ROUNDING = 1e-6
+_ROUNDING = 1e-5
 """Share of the width of a spectrum that products in single precision may hide."""
 _SHORTER = 2  # steps less, to see whether a quadrature has converged
 
