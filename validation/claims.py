@@ -21,7 +21,7 @@ from nextlmm.run.exact import find as exact
 from nextlmm.run.exact import hits, plan
 
 from .small_problems import Small
-from .textbook import OK, Textbook, neg_log_10_p, orthonormal, without
+from .textbook import EXACT_FIT, OK, Textbook, neg_log_10_p, orthonormal, without
 
 STATUS = "a variant has the status that its genotypes and covariates give it"
 COMPLETE = "a variant that is tested has all numbers, and one that is not has none"
@@ -273,6 +273,12 @@ class _Examination:
                 )
         return log_p
 
+    def _is_exact_fit(self, variant: int, h2: float) -> bool:
+        """Whether the variant leaves nothing of the trait but rounding."""
+        k, at = self.book.relationships(self.left_out(variant)), np.array([variant])
+        forms = self.book.forms(k, h2, at)
+        return bool(forms.ypy_with[0] <= 2.0 * EXACT_FIT * forms.ypy)
+
     def _own_truth(self, variant: int, h2: float) -> float:
         """The same of a variant with an h2 of its own."""
         k = self.book.relationships(self.left_out(variant))
@@ -293,6 +299,8 @@ class _Examination:
         truth = self.truth(h2, shared)
         for variant in np.flatnonzero(own)[:MOST_OWN]:
             value = float(self.column("h2")[variant])
+            if self._is_exact_fit(variant, value):
+                continue  # which has no h2 of its own, and one p-value by the rule of all tests
             truth[variant] = self._own_truth(variant, value)
             self._own_likelihood(variant, value)
         rows = np.flatnonzero(np.isfinite(truth))
