@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextlmm.assoc.bound import scan_bound
+from nextlmm.assoc.bound import SEARCHED, scan_bound, searched_ends, trait_ends
 from nextlmm.assoc.scan import scan_model, test_block
+from nextlmm.assoc.statistics import neg_log10_chi2_sf
 from nextlmm.linalg.dense import DenseCovariance
 from nextlmm.linalg.divergence import eigenvalue_range
 from nextlmm.linalg.hodlr_build import Budget, hodlr_covariance
@@ -86,3 +87,24 @@ def test_z_error__bounds_every_score():
     error = np.abs((bound.py - py) @ x) / np.sqrt(approximate.information)
     assert (error <= bound.z_error * np.sqrt(bound.ypy / bound.df) * (1 + 1e-9)).all()
     assert np.isfinite(exact.chi2).all()
+
+
+@given(ypy=st.floats(1e-3, 1e3), share=st.floats(0.0, 3.0))
+def test_trait_ends__hold_what_a_solve_may_have_missed(ypy, share):
+    """Whatever y'Py is, one solve of it is at most its root times the error away."""
+    error = share * np.sqrt(ypy)
+    low, high = trait_ends(np.array([ypy]), error)
+    assert 0.0 < low[0] <= ypy * (1.0 + 1e-12)
+    assert ypy <= high[0] * (1.0 + 1e-12)
+    for end in (low[0], high[0]):
+        assert abs(end - ypy) == pytest.approx(error * np.sqrt(end), rel=1e-9, abs=1e-12)
+
+
+def test_searched_ends__leave_room_for_the_search_of_a_likelihood_ratio_alone():
+    chi2, log_p = np.array([0.0, 4.0, 30.0]), np.array([0.0, 1.3, 7.0])
+    low, high = searched_ends("wald", chi2, log_p)
+    np.testing.assert_allclose(high - low, 2e-7 * (1.0 + log_p), rtol=0.6)
+    low, high = searched_ends("lrt", chi2, neg_log10_chi2_sf(chi2))
+    slope = (neg_log10_chi2_sf(chi2[1:] + 0.1) - neg_log10_chi2_sf(chi2[1:])) / 0.1
+    np.testing.assert_allclose((high - low)[1:], 2.0 * SEARCHED * slope, rtol=0.05)
+    assert (low <= neg_log10_chi2_sf(chi2)).all()

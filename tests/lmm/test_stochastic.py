@@ -271,3 +271,21 @@ def test_stochastic_fit__prints_as_one_line():
 def test_outstanding__are_the_components_worth_their_products(values, kept):
     vectors = np.eye(6)[:, : len(values)]
     assert _outstanding(np.array(values), vectors).shape == (6, kept)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_moments__that_end_at_zero_are_an_answer(seed):
+    """Samples less alike than strangers, and a covariate that is not of equal mean in relatives."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(90, 200)) + 2.0 * rng.normal(size=(30, 200)).repeat(3, axis=0)
+    z -= z.mean(axis=0)
+    k = z @ z.T
+    k *= 90 / np.trace(k)
+    y = rng.normal(size=90)
+    y -= 0.9 * y.reshape(30, 3).mean(axis=1).repeat(3)
+    c = np.column_stack((np.ones(90), rng.normal(size=30).repeat(3)))
+    null = estimate_null_stochastic(y, c, DenseCovariance(k), method="he", dense_below=0).null
+    assert null.h2 == 0.0
+    assert null.h2_boundary == "lower"
+    assert null.h2_se is not None
+    assert null.h2_se > 0.0

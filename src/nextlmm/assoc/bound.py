@@ -24,6 +24,8 @@ from nextlmm.lmm.likelihood import WhitenedTrait
 
 ROUNDING = 1e-7
 """Relative widening of all bounds for rounding and for the search of the exact h2."""
+SEARCHED = 1e-4
+"""Room in a likelihood ratio for the search of both maxima."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,26 @@ def widened(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Ends of an interval of -log10 p, (b,) each, with room for rounding."""
     low = np.maximum(0.0, low * (1.0 - ROUNDING) - ROUNDING)
     return low, high * (1.0 + ROUNDING) + ROUNDING
+
+
+def searched_ends(test: Test, chi2: FloatArray, log_p: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Ends of -log10 p of variants that were tested exactly at an h2 of their own, (b,) each.
+
+    A likelihood ratio compares two maxima, which a search finds to within `SEARCHED`.
+    """
+    if test != "lrt":
+        return widened(log_p, log_p)
+    least = np.maximum(chi2 - SEARCHED, 0.0)
+    return widened(neg_log10_chi2_sf(least), neg_log10_chi2_sf(chi2 + SEARCHED))
+
+
+def trait_ends(ypy: FloatArray, error: FloatArray | float) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest y'Py, where a solve left b'a = ``ypy`` and |b'P r| <= error sqrt(y'Py).
+
+    The ends are where |y'Py - ypy| = error sqrt(y'Py), both positive.
+    """
+    middle = np.sqrt(np.square(error) + 4.0 * ypy)
+    return np.square(middle - error) / 4.0, np.square(middle + error) / 4.0
 
 
 def log_p_of_share(test: Test, share: FloatArray, n: int, df: int) -> FloatArray:

@@ -1,13 +1,13 @@
 """How far a factor is from the matrix it stands for, from products alone.
 
 With Sigma a matrix known by its products and W W' its approximation, everything is in the spectrum
-of S = W^-1 Sigma W^-T (see :mod:`divergence`).  Lanczos processes from random signs integrate any
-function over it: KL(N(0, Sigma) || N(0, W W')) = tr f(S) / 2 with f(mu) = mu - 1 - log mu, whose
-value and slope vanish at 1, so that a few vectors do where S is near the identity.  The vectors of
-a process from b solve with S as well: with Q the vectors and T the tridiagonal matrix,
+of S = W^-1 Sigma W^-T (see :mod:`divergence`).  Lanczos processes from random directions integrate
+any function over it: KL(N(0, Sigma) || N(0, W W')) = tr f(S) / 2 with f(mu) = mu - 1 - log mu,
+whose value and slope vanish at 1, so that a few vectors do where S is near the identity.  The
+vectors of a process from b solve with S as well: with Q the vectors and T the tridiagonal matrix,
 S^-1 b ~ |b| Q T^-1 e1, and Sigma^-1 b is W^-T S^-1 W^-1 b.
 
-Source: Hutchinson 1990; Golub and Meurant 1994; Lanczos 1952.
+Source: Hutchinson 1990; Golub and Meurant 1994; Lanczos 1952; Satterthwaite 1946.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,6 +23,7 @@ PencilProduct = Callable[[FloatArray], FloatArray]
 
 MOST_STEPS = 40
 _EXHAUSTED = 1e-10  # share of the largest coefficient that is left when a space is invariant
+_ROUNDING = 1e-5  # share of a spectrum's width that products in single precision may hide
 _DEPENDENT = 1e-8  # share of the largest squared length, below which a vector is no new one
 _SHORTER = 2  # steps less, to see whether a quadrature has converged
 _OPEN_SHARE, _NEGLIGIBLE = 0.2, 1e-3  # of the half width of an interval, and nats, left open
@@ -131,6 +132,16 @@ class EstimatedDivergence:
     is_settled: bool
 
 
+def directions(n: int, count: int, rng: np.random.Generator) -> FloatArray:
+    """Vectors (n, count) of squared length n in directions that are uniformly distributed.
+
+    Random signs would be orthogonal to the difference of two samples in one of two cases, and to an
+    eigenvector of twins with it.
+    """
+    x = rng.standard_normal((n, count))
+    return np.asarray(x * (np.sqrt(n) / np.linalg.norm(x, axis=0)))
+
+
 def lanczos(
     product: PencilProduct,
     start: FloatArray,
@@ -178,23 +189,36 @@ def lanczos(
 
 
 def estimate_divergence(processes: Sequence[Process]) -> EstimatedDivergence:
-    """KL from processes of one S that began at random signs."""
+    """KL from processes of one S that began at random directions, of which n is the squared length.
+
+    A form v'f(S)v of such a direction v is a sum of chi-squares weighted by f of the eigenvalues,
+    about a chi-square itself with (tr f)^2 / tr f^2 degrees of freedom (Satterthwaite 1946).  Few
+    eigenvalues that stand out make few of them, and an interval that reaches far up.
+    """
     values = np.array([process.quadrature(_excess, process.steps) for process in processes]) / 2.0
     shorter = [
         p.quadrature(_excess, p.steps if p.is_complete else max(1, p.steps - _SHORTER)) / 2.0
         for p in processes
     ]
     left_open = float(np.abs(values - shorter).max())
-    mean, half = float(values.mean()), np.inf
-    if len(values) > 1:
-        t = float(special.stdtrit(len(values) - 1, 0.975))
-        half = t * float(values.std(ddof=1)) / np.sqrt(len(values))
-    is_settled = left_open <= max(_OPEN_SHARE * half, _NEGLIGIBLE)
+    mean = float(values.mean())
+    low, high = _interval(processes, mean)
+    is_settled = left_open <= max(_OPEN_SHARE * (high - low) / 2.0, _NEGLIGIBLE)
     is_settled &= all(p.is_complete or p.steps > _SHORTER for p in processes)
-    return EstimatedDivergence(
-        mean, max(0.0, mean - half - left_open), mean + half + left_open, bool(is_settled)
-    )
+    return EstimatedDivergence(mean, max(0.0, low - left_open), high + left_open, bool(is_settled))
+
+
+def _interval(processes: Sequence[Process], mean: float) -> tuple[float, float]:
+    """What the chance of the directions leaves open of a mean, with 95 % confidence."""
+    if mean <= 0.0:
+        return 0.0, 0.0
+    squares = [p.quadrature(lambda mu: _excess(mu) ** 2, p.steps) for p in processes]
+    degrees = len(processes) * max(1.0, (2.0 * mean) ** 2 / float(np.mean(squares)))
+    low, high = (mean * degrees / float(special.chdtri(degrees, tail)) for tail in (0.025, 0.975))
+    return low, high
 
 
 def _excess(mu: FloatArray) -> FloatArray:
+    # An eigenvalue is positive, and one below the rounding of the largest is not known.
+    mu = np.maximum(mu, _ROUNDING * mu.max())
     return np.asarray(mu - 1.0 - np.log(mu))

@@ -92,8 +92,13 @@ def haseman_elston(
     return from_moments(traces, moments, n_removed)
 
 
-def from_moments(traces: Traces, moments: FloatArray, n_removed: int) -> HasemanElstonEstimate:
+def from_moments(
+    traces: Traces, moments: FloatArray, n_removed: int, spread: Traces | None = None
+) -> HasemanElstonEstimate:
     """The estimate from the traces and y'M y, y'M K M y, ``moments`` (2,).
+
+    ``spread`` are traces of one spectrum, for the standard error, where those of the estimate are
+    known each in its own way.
 
     Raises
     ------
@@ -112,7 +117,7 @@ def from_moments(traces: Traces, moments: FloatArray, n_removed: int) -> Haseman
     h2 = min(max(raw, 0.0), H2_LIMIT)
     return HasemanElstonEstimate(
         h2=h2,
-        h2_se=_standard_error(traces, system, h2),
+        h2_se=_standard_error(spread or traces, system, h2),
         h2_raw=raw,
         boundary="lower" if raw < 0.0 else "upper" if raw > H2_LIMIT else None,
         sigma_g2=float(genetic),

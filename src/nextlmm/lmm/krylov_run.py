@@ -246,7 +246,10 @@ def _wide_forms(run: FirstRun, forms: FloatArray, at: FloatArray) -> NDArray[np.
     ground, known = run.space.ground, ShiftedForms(run.known, run.recorded).diagonal(at)
     own = ground.k_basis.diagonal()[ground.coupled, None]
     schur = at * own + (1.0 - at) - at**2 * known[1:]
-    size = np.vstack((known[:1] / ground.design.n, schur / at**2))
+    # At an h2 of 0, where moments may end, nothing of R is in the Schur complement.
+    weight = np.broadcast_to(at, schur.shape)
+    allowed = np.divide(schur, weight**2, out=np.full(schur.shape, np.inf), where=weight > 0.0)
+    size = np.vstack((known[:1] / ground.design.n, allowed))
     return np.asarray(~(forms <= 2.0 * FORM_TOLERANCE * np.maximum(size, 0.0)))
 
 

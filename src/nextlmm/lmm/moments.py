@@ -2,7 +2,8 @@
 
 With A = M K M, M the projection off covariates and components, tr M and tr A are known exactly, and
 only tr A^2 is random in the estimate: the mean over random signs v of |A v|^2, less a multiple of
-v'v and of v'A v, whose means are known.  tr A^3 and tr A^4 enter its standard error only.
+v'v and of v'A v, whose means are known.  tr A^3 and tr A^4 enter its standard error only, for which
+all traces are plain means: those of one spectrum, so that no variance is negative.
 """
 
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def haseman_elston_products(
     while True:
         forms = np.vstack((forms, _forms(operator, removed, rng)))
         traces, error = _traces(forms, float(len(removed) - removed.shape[1]), total)
-        estimate = from_moments(traces, moments, components.shape[1])
+        estimate = from_moments(traces, moments, components.shape[1], Traces(*forms.mean(axis=0)))
         system = np.array([[traces.one, traces.zero], [traces.two, traces.one]])
         shift = np.linalg.solve(system, np.array([0.0, -estimate.sigma_g2 * error]))
         whole = estimate.sigma_g2 + estimate.sigma_e2

@@ -144,6 +144,11 @@ class TraceCurve:
         slope = self._spread(log_shifted_slope(at, self._long.nodes))
         return float(np.hypot(*value)), float(np.hypot(*slope))
 
+    def difference_error(self, h: float, other: float) -> float:
+        """Monte-Carlo standard error of the difference of the estimates at two h."""
+        first, second = log_shifted(np.array([h, other]), self._long.nodes)
+        return float(np.hypot(*self._spread((first - second)[None])))
+
     def per_probe(self, h: float) -> tuple[float, float]:
         """Standard deviations of the derivative in h for one probe.
 

@@ -116,7 +116,7 @@ def _find(problem: Problem, model: Model, listener: Progress, stopwatch: Stopwat
     plan = plan_for(problem, model)
     if plan.way != "dense" or plan.precision == "single":
         return find_by_products(problem, model, plan, listener, stopwatch)
-    return with_plan(find_densely(problem, model, listener, stopwatch), plan)
+    return with_plan(find_densely(problem, model, listener, stopwatch), model, plan)
 
 
 def in_genome_order(analysis: Analysis) -> Analysis:

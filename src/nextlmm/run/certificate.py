@@ -88,7 +88,11 @@ def exact_certificate(whole: Fitted) -> dict[str, Any]:
 
 
 def describe_certificate(
-    whole: Fitted, parts: Sequence[FactorCertificate], log_p_error: float | None
+    whole: Fitted,
+    parts: Sequence[FactorCertificate],
+    log_p_error: float | None,
+    *,
+    h2_of_bounds: float | None,
 ) -> dict[str, Any]:
     """The certificate as JSON values.
 
@@ -98,6 +102,8 @@ def describe_certificate(
     parts : what was measured for each matrix that a scan used.
     log_p_error : largest distance of a reported -log10 p from an end of its bounds; None if a
         bound is infinite.
+    h2_of_bounds : that of the exact tests that the bounds are of; None if each chromosome has its
+        own.
     """
     built = whole.covariance.factor(whole.null.h2)
     divergence = measure_divergence(built, _exact_factor(built, whole, whole.null.h2))
@@ -118,6 +124,7 @@ def describe_certificate(
         ],
         "z_error_max": max(part.bound.z_error for part in parts),
         "neg_log_10_p_error_max": log_p_error,
+        "h2_of_bounds": h2_of_bounds,
         "h2_exact": whole.exact_null.h2,
         "h2_error": whole.null.h2 - whole.exact_null.h2,
     }

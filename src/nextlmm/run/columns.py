@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nextlmm.assoc.bound import ROUNDING
 from nextlmm.assoc.scan import AssociationBlock
 from nextlmm.genotype.tables import IndexArray
 from nextlmm.linalg.covariance import FloatArray
@@ -29,19 +28,24 @@ class ScanColumns:
     log_p_high: FloatArray | None = None
 
 
-def replaced(columns: ScanColumns, at: IndexArray, new: ScanColumns) -> ScanColumns:
-    """The same columns with the results of ``new`` at the positions ``at``."""
-    p = new.neg_log_10_p_value
+def replaced(
+    columns: ScanColumns,
+    at: IndexArray,
+    new: ScanColumns,
+    ends: tuple[FloatArray, FloatArray],
+) -> ScanColumns:
+    """The same columns with the results of ``new``, and its ``ends``, at the positions ``at``."""
+    log_p, (low, high) = new.neg_log_10_p_value, ends
     return replace(
         columns,
         beta=_put(columns.beta, at, new.beta),
         standard_error=_put(columns.standard_error, at, new.standard_error),
         chi2=_put(columns.chi2, at, new.chi2),
-        neg_log_10_p_value=_put(columns.neg_log_10_p_value, at, p),
+        neg_log_10_p_value=_put(columns.neg_log_10_p_value, at, log_p),
         h2=_put(columns.h2, at, new.h2),
         status=_put(columns.status, at, new.status),
-        log_p_low=put_bound(columns.log_p_low, at, p * (1.0 - ROUNDING)),
-        log_p_high=put_bound(columns.log_p_high, at, p * (1.0 + ROUNDING)),
+        log_p_low=put_bound(columns.log_p_low, at, low),
+        log_p_high=put_bound(columns.log_p_high, at, high),
     )
 
 

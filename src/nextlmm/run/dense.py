@@ -54,7 +54,7 @@ def find_densely(
     listener.finish()
     problem.kept.await_others()
     with stopwatch.stage("certificate"):
-        certificate = _certificate(whole, scans)
+        certificate = _certificate(model, whole, scans)
     return Findings(
         null=whole.null,
         columns=[scan.columns for scan in scans],
@@ -203,8 +203,11 @@ def _fits(
             yield solver.at(left_out.k, whole)
 
 
-def _certificate(whole: Fitted, scans: list[Scan]) -> dict[str, Any]:
+def _certificate(model: Model, whole: Fitted, scans: list[Scan]) -> dict[str, Any]:
     parts = [scan.certificate for scan in scans if scan.certificate is not None]
     if whole.exact is None or not parts:
         return exact_certificate(whole)
-    return describe_certificate(whole, parts, largest_distance([scan.columns for scan in scans]))
+    exact = whole.exact_null
+    shared = model.h2_of_test(exact.h2, exact.h2_ml) if model.loco_h2 == "shared" else None
+    distance = largest_distance([scan.columns for scan in scans])
+    return describe_certificate(whole, parts, distance, h2_of_bounds=shared)

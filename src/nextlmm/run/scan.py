@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nextlmm.assoc.bound import ROUNDING, ScanBound
+from nextlmm.assoc.bound import ScanBound, searched_ends, widened
 from nextlmm.assoc.per_variant import PerVariantModel, per_variant_block, per_variant_model
 from nextlmm.assoc.projected import ProjectedFactor
 from nextlmm.assoc.scan import (
+    COLLINEAR,
     OK,
     AssociationBlock,
     ScanModel,
@@ -123,7 +124,9 @@ def _columns_by_forms(
             product = tile.products(vectors)
             status, is_near = problem.standing(block, product[:, len(lenses) :])
             xpx = [tile.forms(form) for form in forms]
-            result, is_sharp = tested_forms(model, xpx, list(product.T[: len(lenses)]), status)
+            # Of what covariates nearly explain a form keeps no digit, not even its sign.
+            sure = np.where((status == OK) & is_near, COLLINEAR, status)
+            result, is_sharp = tested_forms(model, xpx, list(product.T[: len(lenses)]), sure)
             again = np.flatnonzero((status == OK) & (is_near | ~is_sharp))
             progress.advance(len(block))
             if not again.size:
@@ -149,10 +152,11 @@ def _checked(problem: Problem, columns: ScanColumns, certified: Certified) -> Sc
     if not len(matters):
         return columns
     exact = _exact_log_p(problem, certified, columns.variants[matters])
+    low, high = widened(exact, exact)
     return replace(
         columns,
-        log_p_low=put_bound(columns.log_p_low, matters, exact * (1.0 - ROUNDING)),
-        log_p_high=put_bound(columns.log_p_high, matters, exact * (1.0 + ROUNDING)),
+        log_p_low=put_bound(columns.log_p_low, matters, low),
+        log_p_high=put_bound(columns.log_p_high, matters, high),
     )
 
 
@@ -219,4 +223,6 @@ def _retested(
     own = _own_model(problem, model, fitted)
     variants = columns.variants[hits]
     blocks = [per_variant_block(own, d) for _, d in problem.dosage_blocks(variants)]
-    return replaced(columns, hits, joined(variants, blocks))
+    new = joined(variants, blocks)
+    ends = searched_ends(model.test, new.chi2, new.neg_log_10_p_value)
+    return replaced(columns, hits, new, ends)

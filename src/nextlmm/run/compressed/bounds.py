@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nextlmm.assoc.bound import log_p_of_share, widened
+from nextlmm.assoc.bound import log_p_of_share, trait_ends, widened
 from nextlmm.assoc.calibration import choose_audit
 from nextlmm.assoc.projected import ProjectedFactor
 from nextlmm.assoc.scan import Test, residual_df
@@ -191,9 +191,9 @@ def log_p_ends(
     """
     room = 1.0 + denominators.bound
     low, high = denominators.information / room, denominators.information * room
-    size, uncertain = np.abs(score), error * np.sqrt(ypy)
-    most = (size + error * np.sqrt(high)) ** 2 / low / (ypy - uncertain)
-    least = np.maximum(size - error * np.sqrt(high), 0.0) ** 2 / high / (ypy + uncertain)
+    size, (ypy_low, ypy_high) = np.abs(score), trait_ends(ypy, error)
+    most = (size + error * np.sqrt(high)) ** 2 / low / ypy_low
+    least = np.maximum(size - error * np.sqrt(high), 0.0) ** 2 / high / ypy_high
     df = residual_df(design)
     return widened(
         log_p_of_share(test, least, design.n, df), log_p_of_share(test, most, design.n, df)

@@ -1,8 +1,8 @@
 """The exact likelihood near the compressed one: how far apart, and where it is highest.
 
 Lanczos processes of S = W^-1 Sigma W^-T (see :mod:`nextlmm.linalg.pencil`) in lock-step, one panel
-of columns, say all of it at one h2: from random signs u the divergence, and the trace of Sigma^-1
-as that of (W W')^-1, which is known, plus the mean of
+of columns, say all of it at one h2: from random directions u the divergence, and the trace of
+Sigma^-1 as that of (W W')^-1, which is known, plus the mean of
 
     u' W^-1 W^-T (S^-1 - I) u;
 
@@ -19,7 +19,14 @@ from nextlmm.genotype.lookup import WIDTH
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.hierarchy import HierarchicalFactor
 from nextlmm.linalg.inverse_form import InverseForm, inverse_form
-from nextlmm.linalg.pencil import EstimatedDivergence, Process, Run, estimate_divergence, lanczos
+from nextlmm.linalg.pencil import (
+    EstimatedDivergence,
+    Process,
+    Run,
+    directions,
+    estimate_divergence,
+    lanczos,
+)
 from nextlmm.lmm.design import Design
 from nextlmm.lmm.null import NullModel
 from nextlmm.relatedness.operator import RelationshipOperator
@@ -91,7 +98,7 @@ class Likelihood:
         known = 1 + design.n_covariates
         count = _FEWEST_PROBES + -(known + _FEWEST_PROBES) % PANEL
         rng = np.random.default_rng([self.seed, design.n])
-        signs = rng.choice([-1.0, 1.0], (design.n, count))
+        random = directions(design.n, count, rng)
         y = design.project(self.y)
         whitened = factor.whiten(np.column_stack([y, design.basis]))
 
@@ -106,12 +113,12 @@ class Likelihood:
             divergence = estimate_divergence(processes[known:])
             return divergence.is_settled and _is_solved(processes)
 
-        run = lanczos(product, np.column_stack([whitened, signs]), is_enough)
+        run = lanczos(product, np.column_stack([whitened, random]), is_enough)
         divergence = estimate_divergence(run.processes[known:])
         missed = _missed(run, factor, design)
         if h2 == 0.0 or not _is_solved(run.processes):
             return Probed(divergence, missed, None, np.inf)
-        return Probed(divergence, missed, *_slope(run, factor, y, design, signs, h2))
+        return Probed(divergence, missed, *_slope(run, factor, y, design, random, h2))
 
     def exact_h2(self, null: NullModel, at_null: Probed) -> ExactH2 | None:
         """Where the exact REML is highest, near that of the compressed matrix.
@@ -159,18 +166,18 @@ def _slope(
     factor: HierarchicalFactor,
     y: FloatArray,
     design: Design,
-    signs: FloatArray,
+    random: FloatArray,
     h2: float,
 ) -> tuple[float, float]:
-    """The slope and its Monte-Carlo standard error, from processes of y, covariates and signs."""
+    """The slope and its Monte-Carlo error, from processes of y, covariates and directions."""
     known = 1 + design.n_covariates
     solved = factor.whiten_transposed(run.solutions())
-    of_y, of_covariates, of_signs = solved[:, 0], solved[:, 1:known], solved[:, known:]
+    of_y, of_covariates, of_random = solved[:, 0], solved[:, 1:known], solved[:, known:]
     gram = design.basis.T @ of_covariates
     gram = 0.5 * (gram + gram.T)
     py = of_y - of_covariates @ np.linalg.solve(gram, design.basis.T @ of_y)
-    approximate = factor.whiten_transposed(signs)
-    sample = np.einsum("ij,ij->j", approximate, of_signs - approximate)
+    approximate = factor.whiten_transposed(random)
+    sample = np.einsum("ij,ij->j", approximate, of_random - approximate)
     trace = _trace(inverse_form(factor), design.n) + float(sample.mean())
     trace -= float(np.trace(np.linalg.solve(gram, of_covariates.T @ of_covariates)))
     df = design.n - design.n_covariates

@@ -5,18 +5,28 @@ from functools import partial
 
 import numpy as np
 
-from nextlmm.assoc.own_h2 import own_h2_block
+from nextlmm.assoc.bound import SEARCHED, searched_ends, widened
+from nextlmm.assoc.own_h2 import FORM_TOLERANCE, own_h2_block
 from nextlmm.assoc.per_variant import per_variant_block, per_variant_model
-from nextlmm.assoc.scan import AssociationBlock
+from nextlmm.assoc.scan import AssociationBlock, Test, residual_df
+from nextlmm.assoc.statistics import neg_log10_chi2_sf, neg_log10_f_sf
 from nextlmm.linalg.covariance import FloatArray
 from nextlmm.linalg.spectral import spectral_covariance
+from nextlmm.lmm.design import Design
 from nextlmm.lmm.stochastic import StochasticFit
 from nextlmm.run.columns import ScanColumns, joined, replaced
 from nextlmm.run.exact.scan import Setting
 from nextlmm.run.model import Model
 
+_FORMS = 10.0 * FORM_TOLERANCE
+"""Relative room in a statistic that is made of three forms and a square."""
+_MONTE_CARLO = 5.0  # standard errors of a log determinant that the ends of a likelihood ratio hold
+
 NullOf = Callable[[int], StochasticFit]
 """The null model of K without a chromosome, -1 for none."""
+
+Found = tuple[AssociationBlock, tuple[FloatArray, FloatArray]]
+"""The tests of some hits, and the ends of their -log10 p."""
 
 
 def with_own_h2(
@@ -32,14 +42,49 @@ def with_own_h2(
     left_out = setting.left_out
     for chromosome in dict.fromkeys(left_out[is_hit].tolist()):
         at = np.flatnonzero(is_hit & (left_out == chromosome))
-        block = setting.problem.kept.once(
+        block, ends = setting.problem.kept.once(
             "own heritabilities",
             (columns.variants[at], int(chromosome)),
-            partial(_retested, setting, model, columns, at, null_of, int(chromosome)),
+            partial(_found, setting, model, columns, at, null_of, int(chromosome)),
             AssociationBlock,
         )
-        columns = replaced(columns, at, joined(columns.variants[at], [block]))
+        columns = replaced(columns, at, joined(columns.variants[at], [block]), ends)
     return columns
+
+
+def _found(
+    setting: Setting,
+    model: Model,
+    columns: ScanColumns,
+    at: np.ndarray,
+    null_of: NullOf,
+    left_out: int,
+) -> Found:
+    fit = null_of(left_out)
+    block = _retested(setting, model, columns, at, fit, left_out)
+    return block, _ends(block, model.test, setting.design, fit)
+
+
+def _ends(
+    block: AssociationBlock, test: Test, design: Design, fit: StochasticFit
+) -> tuple[FloatArray, FloatArray]:
+    """Ends of -log10 p at the h2 of each hit.
+
+    Where there is no square matrix the forms have bounds of their own, and in a likelihood ratio,
+    which compares two heritabilities, is the Monte-Carlo error of the log determinant between them.
+    """
+    if fit.likelihood is None:
+        return searched_ends(test, block.chi2, block.neg_log_10_p_value)
+    room = _FORMS * block.chi2
+    if test == "lrt":
+        trace, null = fit.likelihood.trace, fit.null.h2_ml
+        errors = [trace.difference_error(float(h2), null) for h2 in block.h2]
+        room = room + SEARCHED + _MONTE_CARLO * np.array(errors)
+    least, most = np.maximum(block.chi2 - room, 0.0), block.chi2 + room
+    if test == "lrt":
+        return widened(neg_log10_chi2_sf(least), neg_log10_chi2_sf(most))
+    df = residual_df(design)
+    return widened(neg_log10_f_sf(least, df), neg_log10_f_sf(most, df))
 
 
 def _retested(
@@ -47,10 +92,9 @@ def _retested(
     model: Model,
     columns: ScanColumns,
     at: np.ndarray,
-    null_of: NullOf,
+    fit: StochasticFit,
     left_out: int,
 ) -> AssociationBlock:
-    fit = null_of(left_out)
     problem, operator = setting.problem, setting.operator
     dosage = problem.dosages(columns.variants[at])
     h2_ml = fit.null.h2_ml

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nextlmm.assoc.bound import ROUNDING
+from nextlmm.assoc.bound import searched_ends, widened
 from nextlmm.cluster.active import active_cluster
 from nextlmm.errors import UsageError
 from nextlmm.genotype.array import ArraySource
@@ -136,14 +136,16 @@ def _bytes_held(source: GenotypeSource) -> float:
     return 4.0 * len(source.samples) * len(source.variants) if is_array else 0.0
 
 
-def with_plan(findings: Findings, plan: Plan) -> Findings:
+def with_plan(findings: Findings, model: Model, plan: Plan) -> Findings:
     """Findings of dense algebra as those of exact mode: with the plan, and ends of every p-value.
 
     The ends leave room for rounding only.
     """
     certificate = {**findings.certificate, "plan": describe_plan(plan)}
     return replace(
-        findings, columns=[_with_ends(part) for part in findings.columns], certificate=certificate
+        findings,
+        columns=[_with_ends(part, model) for part in findings.columns],
+        certificate=certificate,
     )
 
 
@@ -161,9 +163,12 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _with_ends(part: ScanColumns) -> ScanColumns:
-    p = part.neg_log_10_p_value
-    return replace(part, log_p_low=p * (1.0 - ROUNDING), log_p_high=p * (1.0 + ROUNDING))
+def _with_ends(part: ScanColumns, model: Model) -> ScanColumns:
+    log_p = part.neg_log_10_p_value
+    low, high = widened(log_p, log_p)
+    if model.per_variant_h2 != "never":
+        low, high = searched_ends(model.test, part.chi2, log_p)
+    return replace(part, log_p_low=low, log_p_high=high)
 
 
 def _only_dense(model: Model, *, is_given: bool) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nextlmm.assoc.bound import log_p_of_share, widened
+from nextlmm.assoc.bound import log_p_of_share, trait_ends, widened
 from nextlmm.assoc.projected import ProjectedFactor
 from nextlmm.assoc.scan import EXACT_FIT, OK, Sums, Test, residual_df, spread, statistic
 from nextlmm.genotype.tables import IndexArray
@@ -172,9 +172,9 @@ def log_p_ends(lens: Lens, test: Test, design: Design) -> tuple[FloatArray, Floa
     room = lens.score_error * np.sqrt(high)
     size = np.abs(lens.forms.score)
     # y'Py = b'a of a solve is off by b'P r, which the same argument bounds.
-    uncertain = lens.score_error * np.sqrt(lens.ypy)
-    most = (size + room) ** 2 / low / (lens.ypy - uncertain)
-    least = np.maximum(size - room, 0.0) ** 2 / high / (lens.ypy + uncertain)
+    ypy_low, ypy_high = trait_ends(lens.ypy, lens.score_error)
+    most = (size + room) ** 2 / low / ypy_low
+    least = np.maximum(size - room, 0.0) ** 2 / high / ypy_high
     df = residual_df(design)
     return widened(
         log_p_of_share(test, least, design.n, df), log_p_of_share(test, most, design.n, df)
