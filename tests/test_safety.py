@@ -1,6 +1,7 @@
 """What the package must not be able to do: run what a file says, start programs, use a network."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,9 @@ FORBIDDEN_PREFIXES = ("os.exec", "os.spawn", "os.posix_spawn", "ctypes.CDLL", "c
 
 COMPILED = "genotype/compiled.py"
 """Calls what llvmlite has compiled of code of our own, for which ctypes is needed."""
+
+WRITES_ONLY = {"cluster/traffic.py": {"pickle"}}
+"""Measures how long a value of our own is on its way between our own processes; reads nothing."""
 
 
 def _relative(path: Path) -> str:
@@ -81,7 +85,9 @@ def test_the_lists_find_what_they_name():
 
 @pytest.mark.parametrize("path", MODULES, ids=_relative)
 def test_no_module_runs_what_it_reads_or_reaches_out(path):
-    assert offences(path.read_text(encoding="utf-8")) == set()
+    text, allowed = path.read_text(encoding="utf-8"), WRITES_ONLY.get(_relative(path), set())
+    assert offences(text) == allowed
+    assert not (allowed and re.search(r"pickle\.(load|Unpickler)", text))
 
 
 def test_compiled_code_is_called_in_one_module_alone():

@@ -16,9 +16,10 @@ import numpy as np
 
 from nextlmm import Model, NextlmmError, associate
 from nextlmm.run import dense, scan
+from nextlmm.run.compressed import bounds
 from nextlmm.run.compressed import find as compressed
 from nextlmm.run.exact import find as exact
-from nextlmm.run.exact import hits, plan
+from nextlmm.run.exact import hits, null, plan
 
 from .small_problems import Small
 from .textbook import EXACT_FIT, OK, Textbook, neg_log_10_p, orthonormal, without
@@ -37,10 +38,9 @@ KL = "the divergence is the one that is printed"
 LOGDET = "the log determinant is off by what is printed"
 RATIO = "x'Px / x'P_H x is inside the range that is printed"
 KL_INTERVAL = "the divergence is inside its 95 % interval"
-RATIO_LIKELY = "x'Px / x'P_H x is inside the range that random vectors gave"
 MONTE_CARLO = "h2 is within 1.96 Monte-Carlo errors of the h2 of highest likelihood"
 
-PROBABILITY = {PREDICTED: 1e-7, KL_INTERVAL: 0.05, RATIO_LIKELY: 1e-3, MONTE_CARLO: 0.05}
+PROBABILITY = {PREDICTED: 1e-7, KL_INTERVAL: 0.05, MONTE_CARLO: 0.05}
 """Of a case against a claim that is not certain."""
 
 ROUNDING = 1e-7
@@ -90,6 +90,7 @@ class _Seen:
     measured: list[Any] = field(default_factory=list)
     whole: list[Any] = field(default_factory=list)
     scanned: list[Any] = field(default_factory=list)
+    probed: list[Any] = field(default_factory=list)
     bounded: list[Any] = field(default_factory=list)
     retested: list[Any] = field(default_factory=list)
 
@@ -117,16 +118,17 @@ def _watched(small: Small) -> Iterator[_Seen]:
         if "measured" in small.limits:
             put(compressed, "SMALLEST", 0)
         if "spectrum" in small.limits:
-            random = partial(exact.estimate_null_stochastic, dense_below=0)
-            put(exact, "estimate_null_stochastic", random)
+            random = partial(null.estimate_null_stochastic, dense_below=0)
+            put(null, "estimate_null_stochastic", random)
         put(exact, "tested_columns", noting(seen.lenses, exact.tested_columns))
         put(scan, "certify", noting(seen.measured, scan.certify))
         put(dense, "describe_certificate", noting(seen.whole, dense.describe_certificate))
         put(dense, "scan_variants", noting(seen.scanned, dense.scan_variants))
         for where in (scan, hits):
             put(where, "replaced", noting(seen.retested, where.replaced))
-        certifier = compressed._Certifier
-        put(certifier, "_bounded", noting(seen.bounded, certifier._bounded))
+        put(compressed, "_exact_near", noting(seen.probed, compressed._exact_near))
+        side = bounds.ExactModel
+        put(side, "bound", noting(seen.bounded, side.bound))
         yield seen
 
 
@@ -368,19 +370,22 @@ class _Examination:
             off_y = abs(float(lens.ypy[part][0]) - ypy)
             room = error[0] * np.sqrt(ypy) + ROUNDING * ypy
             self.tally.note(TRAIT, off_y <= room, f"off {off_y:.3g}, said {room:.3g}")
-            found = lens.denominators
-            bound, is_exact = found.bound[part][good], found.is_exact[part][good]
-            ratio = np.abs(np.log(found.information[part][good] / xpx))
-            inside = ratio <= np.log1p(bound) + ROUNDING
-            for claim, own in ((SOLVED, is_exact), (PREDICTED, ~is_exact)):
-                if own.any():
-                    worst = int(np.argmax(ratio[own] - np.log1p(bound[own])))
-                    what = (
-                        f"h2 {lens.h2:.6g}: {ratio[own][worst]:.3g}, said {bound[own][worst]:.3g}"
-                    )
-                    self.tally.note(claim, inside[own], what)
-            doubtful[at[~inside & ~is_exact]] = True
+            doubtful[at[~self._denominators(lens.denominators, part, good, xpx, lens.h2)]] = True
         return doubtful
+
+    def _denominators(
+        self, found: Any, part: slice, good: np.ndarray, xpx: np.ndarray, h2: float
+    ) -> np.ndarray:
+        """Those of a group against the truth; whether none that was predicted is wrong, each."""
+        bound, is_exact = found.bound[part][good], found.is_exact[part][good]
+        ratio = np.abs(np.log(found.information[part][good] / xpx))
+        inside = ratio <= np.log1p(bound) + ROUNDING
+        for claim, own in ((SOLVED, is_exact), (PREDICTED, ~is_exact)):
+            if own.any():
+                worst = int(np.argmax(ratio[own] - np.log1p(bound[own])))
+                what = f"h2 {h2:.6g}: {ratio[own][worst]:.3g}, said {bound[own][worst]:.3g}"
+                self.tally.note(claim, inside[own], what)
+        return np.asarray(inside | is_exact)
 
     # the compressed matrix, measured with the square one
 
@@ -461,29 +466,31 @@ class _Examination:
 
     def _estimated(self) -> None:
         h2 = np.full(len(self.small.chromosome), np.nan)
-        doubtful = np.zeros(len(h2), dtype=bool)
-        shared = self.result.certificate["h2_of_bounds"]
-        for (certifier, seen, part, _, _), _ in self.seen.bounded:
-            variants = seen.group.variants
-            exact_h2 = seen.tested.trait.h2 if shared is None else shared
-            h2[variants] = exact_h2
-            name, order = self.left_out(int(variants[0])), self._order(certifier.ordered.problem)
-            mu = self._spectrum(seen.tested.factor, name, exact_h2, order)
-            self._ratio(RATIO_LIKELY, mu, *part.ratio)
-            if (
-                not part.ratio[0]
-                <= mu[0] * (1 + ROUNDING)
-                <= mu[-1]
-                <= part.ratio[1] * (1 + ROUNDING)
-            ):
-                doubtful[variants] = True
-            self._scores(seen.tested.factor, name, exact_h2, order, variants, part.z_error)
-        certifier = self.seen.bounded[0][0][0]
-        factor, order = certifier.factor.factor, self._order(certifier.ordered.problem)
-        tested = certifier.model.h2_of_test(certifier.null.h2, certifier.null.h2_ml)
-        mu = self._spectrum(factor, None, tested, order)
+        doubtful, start = np.zeros(len(h2), dtype=bool), 0
+        (_, tested, *_), bounded = self.seen.bounded[0]
+        for group in tested:
+            variants = group.group.variants
+            part, start = slice(start, start + len(variants)), start + len(variants)
+            h2[variants] = group.h2
+            good = group.forms.status == OK
+            at = variants[good]
+            if not at.size:
+                continue
+            truth = self.book.forms(
+                self.book.relationships(self.left_out(int(at[0]))), group.h2, at
+            )
+            xpx, xpy = (np.asarray(v, float) for v in (truth.xpx, truth.xpy))
+            right = self._denominators(bounded.denominators, part, good, xpx, group.h2)
+            doubtful[at[~right]] = True
+            sigma = np.sqrt(float(truth.ypy) / self.book.df)
+            off = (np.abs(group.forms.score[good] - xpy) / np.sqrt(xpx) / sigma)[right]
+            what = f"off {off.max(initial=0.0):.6g}, said {bounded.z_error:.6g}"
+            self.tally.note(SCORE, off <= bounded.z_error + ROUNDING, what)
+        (ordered, matrix, _, _, whole), (probed, _) = self.seen.probed[0]
+        factor, order = matrix.hierarchy.factor(whole.h2), self._order(ordered.problem)
+        mu = self._spectrum(factor, None, whole.h2, order)
         kl = float(np.sum(mu - 1.0 - np.log(mu))) / 2.0
-        low, high = self.result.certificate["kl_interval"]
+        low, high = probed.divergence.low, probed.divergence.high
         room = SINGLE * (1.0 + kl)
         self.tally.note(
             KL_INTERVAL, low - room <= kl <= high + room, f"{low!r} to {high!r}, truth {kl!r}"

@@ -117,7 +117,7 @@ def test_a_read_only_file_system(
         raise AssertionError("the run went on")
 
     monkeypatch.setattr(publication.os, "open", refuse)
-    monkeypatch.setattr(pipeline, "_run_traits", never)
+    monkeypatch.setattr(pipeline, "run_traits", never)
     fails(capsys, 5, arguments(files), "Read-only file system", "choose another --out")
     assert main(["check", *arguments(files)[1:]]) == 1
     assert "Read-only file system" in capsys.readouterr().out
@@ -141,7 +141,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]
     """Let something happen after the inputs are read and before the results are written."""
 
     def install(action: Callable[[], object]) -> None:
-        analysed = pipeline._run_traits
+        analysed = pipeline.run_traits
 
         def run_traits(*rest: Any) -> Any:
             result = analysed(*rest)
@@ -149,7 +149,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]
             action()
             return result
 
-        monkeypatch.setattr(pipeline, "_run_traits", run_traits)
+        monkeypatch.setattr(pipeline, "run_traits", run_traits)
 
     return install
 

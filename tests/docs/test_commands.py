@@ -43,6 +43,11 @@ ELSEWHERE = (
         ".venv/bin/python -m sphinx -W", "the checks build the site", "-m sphinx -W --keep-going"
     ),
     Elsewhere(".ci/links", "needs a network"),
+    Elsewhere(
+        "nextlmm gwas --bfile cohort --pheno traits.txt --trait height --out results/shared "
+        "--cluster tcp",
+        "needs a scheduler that is running",
+    ),
 )
 OTHER_PROGRAMS = ("plink2", "gemma")
 SMALLER = {
@@ -60,8 +65,9 @@ _PLINK = (
     "--make-king-table --set-all-var-ids --export --freq --pedmap"
 )
 _GCTA = "--mlma --mlma-loco --mlma-no-preadj-covar --fastGWA-mlm --cojo-file"
-_OTHERS = "--lmm --lmmInfOnly --quick"
-OPTIONS_ELSEWHERE = frozenset(f"{_PLINK} {_GCTA} {_OTHERS}".split())
+_DASK = "--scheduler-file --local-directory"
+_OTHERS = "--lmm --lmmInfOnly --quick --minutes --readers"
+OPTIONS_ELSEWHERE = frozenset(f"{_PLINK} {_GCTA} {_DASK} {_OTHERS}".split())
 
 
 @pytest.fixture(scope="module")

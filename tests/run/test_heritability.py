@@ -33,7 +33,7 @@ FOR_MATRICES = {
     *("mode", "method", "route", "order", "relatives", "grm", "grm_id", "pedigree", "grm_bfile"),
     *("grm_weighting", "grm_extract", "grm_prune", "kl_tolerance", "rank", "leaf_size", "maf"),
     *("mac", "chr", "max_missing", "hwe", "keep", "remove", "extract", "exclude", "memory"),
-    *("threads", "seed"),
+    *("threads", "seed", "cluster"),
 }
 """The options of a study that a null model alone has a use for."""
 
