@@ -158,7 +158,7 @@ def test_single_precision_is_within_its_certificate_of_double(cohort, test, monk
         null = fit_null(y, covariates, DenseCovariance(np.eye(len(y))), method=method, h2=0.6)
         return StochasticFit(null, 0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
 
-    monkeypatch.setattr("nextlmm.run.exact.find.estimate_null_stochastic", given)
+    monkeypatch.setattr("nextlmm.run.exact.null.estimate_null_stochastic", given)
     monkeypatch.setattr(
         "nextlmm.run.solver.estimate_null_dense",
         lambda y, c, k, *, method: fit_null(y, c, DenseCovariance(k), method=method, h2=0.6),
