@@ -199,7 +199,6 @@ def test_directions_that_were_missed_are_in_the_prediction(cohort, monkeypatch):
     with_them = spread()
     monkeypatch.setattr(bounds, "_followed", lambda meeting, missed, forms: np.ones(len(meeting)))
     assert with_them < 0.97 * spread()
-    assert with_them["variance_ratio"] != without["variance_ratio"]
 
 
 def test_few_variants_are_all_solved_for(cohort, ordered):
