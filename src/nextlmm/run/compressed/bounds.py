@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nextlmm.assoc.bound import log_p_of_share, trait_ends, widened
 from nextlmm.assoc.calibration import choose_audit
 from nextlmm.assoc.projected import ProjectedFactor
 from nextlmm.assoc.scan import Test, residual_df
@@ -28,7 +27,7 @@ from nextlmm.run.compressed.likelihood import PANEL, Missed
 from nextlmm.run.compressed.solves import Solved, Wanted, solve_exactly
 from nextlmm.run.exact.denominators import Audit, Denominators, predicted_denominators, with_exact
 from nextlmm.run.exact.forms import Forms, join_forms
-from nextlmm.run.exact.scan import Group
+from nextlmm.run.exact.scan import Group, log_p_ends
 from nextlmm.run.problem import Problem
 from nextlmm.run.variant_tile import in_threads
 
@@ -175,29 +174,6 @@ def _with_following(audit: IndexArray, ratio: FloatArray) -> IndexArray:
     ordered = known[np.argsort(ratio[known], kind="stable")]
     ends = _FOLLOWING // 2
     return np.union1d(audit, np.r_[ordered[:ends], ordered[len(ordered) - ends :]])
-
-
-def log_p_ends(
-    score: FloatArray,
-    denominators: Denominators,
-    ypy: FloatArray,
-    error: FloatArray,
-    test: Test,
-    design: Design,
-) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest -log10 p of the exact test of each variant, (m,) each.
-
-    ``error`` bounds that of ``score`` over sqrt(x'Px), and that of ``ypy`` over its root.
-    """
-    room = 1.0 + denominators.bound
-    low, high = denominators.information / room, denominators.information * room
-    size, (ypy_low, ypy_high) = np.abs(score), trait_ends(ypy, error)
-    most = (size + error * np.sqrt(high)) ** 2 / low / ypy_low
-    least = np.maximum(size - error * np.sqrt(high), 0.0) ** 2 / high / ypy_high
-    df = residual_df(design)
-    return widened(
-        log_p_of_share(test, least, design.n, df), log_p_of_share(test, most, design.n, df)
-    )
 
 
 def _strongest(forms: Forms, audit: IndexArray, n_groups: int) -> IndexArray:

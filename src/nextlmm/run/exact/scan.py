@@ -162,28 +162,38 @@ def _forms(setting: Setting, h2: float, scores: Scores, progress: Progress) -> F
     return join_forms(forms)
 
 
-def log_p_ends(lens: Lens, test: Test, design: Design) -> tuple[FloatArray, FloatArray]:
+def log_p_ends(
+    score: FloatArray,
+    denominators: Denominators,
+    ypy: FloatArray,
+    error: FloatArray,
+    test: Test,
+    design: Design,
+) -> tuple[FloatArray, FloatArray]:
     """Lowest and highest -log10 p that the exact test of each variant can have, (m,) each.
 
-    At the heritability of the lens; how well that is known is a matter of its own.
+    ``error`` bounds that of ``score`` over sqrt(x'Px), and that of ``ypy`` over its root: y'Py =
+    b'a of a solve is off by b'P r.  All at one heritability; how well that is known is a matter of
+    its own.
     """
-    found = lens.denominators
-    low, high = found.information / (1.0 + found.bound), found.information * (1.0 + found.bound)
-    room = lens.score_error * np.sqrt(high)
-    size = np.abs(lens.forms.score)
-    # y'Py = b'a of a solve is off by b'P r, which the same argument bounds.
-    ypy_low, ypy_high = trait_ends(lens.ypy, lens.score_error)
-    most = (size + room) ** 2 / low / ypy_low
-    least = np.maximum(size - room, 0.0) ** 2 / high / ypy_high
+    room = 1.0 + denominators.bound
+    low, high = denominators.information / room, denominators.information * room
+    size, (ypy_low, ypy_high) = np.abs(score), trait_ends(ypy, error)
+    most = (size + error * np.sqrt(high)) ** 2 / low / ypy_low
+    least = np.maximum(size - error * np.sqrt(high), 0.0) ** 2 / high / ypy_high
     df = residual_df(design)
     return widened(
         log_p_of_share(test, least, design.n, df), log_p_of_share(test, most, design.n, df)
     )
 
 
+def _ends(lens: Lens, test: Test, design: Design) -> tuple[FloatArray, FloatArray]:
+    return log_p_ends(lens.forms.score, lens.denominators, lens.ypy, lens.score_error, test, design)
+
+
 def sharpened(lens: Lens, test: Test, design: Design, threshold: float) -> Lens:
     """The same with exact denominators wherever -log10 p could exceed ``threshold``."""
-    _, high = log_p_ends(lens, test, design)
+    _, high = _ends(lens, test, design)
     could = np.flatnonzero((high > threshold) & (lens.denominators.bound > REFINED_RTOL))
     if not len(could):
         return lens
@@ -197,7 +207,7 @@ def tested_columns(setting: Setting, wald: Lens, tested: Lens, test: Test) -> Sc
     good = tested.forms.status == OK
     sums, effect = _sums(tested, good), _sums(wald, good)
     chi2, log_p = statistic(test, sums, design.n, df)
-    low, high = log_p_ends(tested, test, design)
+    low, high = _ends(tested, test, design)
     return ScanColumns(
         variants=setting.variants,
         beta=spread(effect.xpy / effect.xpx, good),
