@@ -33,6 +33,7 @@ from nextlmm.genotype.kinds import Kind
 from nextlmm.genotype.source import GenotypeSource, open_genotypes
 from nextlmm.output.bgzf import bgzf_blocks
 from nextlmm.output.provenance import describe_machine
+from options import parser_of
 from peers import nextlmm
 from peers.contract import find, thread_environment
 
@@ -84,10 +85,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--quick", action="store_true", help="a tiny cohort: does it run?")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser = parser_of(__doc__)
     parser.add_argument("--samples", type=int, default=N_SAMPLES)
     parser.add_argument("--variants", type=int, default=N_VARIANTS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)

@@ -9,7 +9,6 @@ peak memory in n at a fixed number of variants and in the number of variants at 
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from cohort import Cohort, simulate
 from measure import measure
 from nextlmm.output.provenance import describe_machine
+from options import parser_of
 from peers import nextlmm
 from peers.contract import Job, find, thread_environment
 
@@ -65,10 +65,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--quick", action="store_true", help="tiny cohorts: does it run?")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser = parser_of(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="samples")
     parser.add_argument("--variants", type=int, nargs="+", default=VARIANTS)
     parser.add_argument("--routes", nargs="+", default=ROUTES)

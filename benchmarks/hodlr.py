@@ -11,7 +11,6 @@ log determinants. Every time is the best of a few, dense ones of one.
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +39,7 @@ from nextlmm.run.exact.arrange import arrange
 from nextlmm.run.exact.plan import Cost, Plan
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem, Relating, make_problem
+from options import parser_of
 
 SIZES, QUICK_SIZES = (2_000, 5_000, 10_000, 20_000), (120, 240)
 VARIANTS, QUICK_VARIANTS = 20_000, 300
@@ -75,10 +75,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--quick", action="store_true", help="tiny cohorts: does it run?")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser = parser_of(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="samples")
     parser.add_argument("--variants", type=int, default=VARIANTS)
     arguments = parser.parse_args()

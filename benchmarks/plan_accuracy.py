@@ -10,7 +10,6 @@ time and memory are good on a busy one too.
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ import nextlmm
 from cohort import Cohort, simulate
 from measure import measure
 from nextlmm.output.provenance import describe_machine
+from options import parser_of
 from peers.contract import find, thread_environment
 
 SIZES = ((500, 20_000), (1_000, 50_000), (2_000, 20_000), (4_000, 20_000), (8_000, 10_000))
@@ -55,10 +55,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--quick", action="store_true", help="tiny cohorts: does it run?")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser = parser_of(__doc__)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument(
         "--sizes", nargs="+", type=_size, default=SIZES, help="samples x variants, as in 2000x50000"

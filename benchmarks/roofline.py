@@ -13,7 +13,6 @@ roofline.jsonl and roofline.md.  Every time is the best of some.
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +34,7 @@ from nextlmm.run.exact.forms import forms_to_predict, predicted_forms
 from nextlmm.run.model import Model
 from nextlmm.run.problem import Problem
 from nextlmm.work import Ledger
+from options import parser_of
 
 SIZES, QUICK_SIZES = (2_000, 10_000), (120,)
 VARIANTS, QUICK_VARIANTS = 20_000, 300
@@ -67,10 +67,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--quick", action="store_true", help="a tiny cohort: does it run?")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser = parser_of(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="samples")
     parser.add_argument("--variants", type=int, default=VARIANTS)
     arguments = parser.parse_args()
