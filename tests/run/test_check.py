@@ -99,6 +99,14 @@ def test_check__genotypes_and_tables_are_looked_at_apart(files):
     assert "geno.bed has 100 bytes" in report.errors[1]
 
 
+def test_check__a_trait_that_is_none_is_said_beside_genotypes_that_are_not_there(files):
+    report = found(files, bfile=files["bfile"] + "x", trait=("yy",))
+    text = "\n".join(report.errors)
+    assert "there is no trait 'yy'" in text
+    assert "does not exist" in text
+    assert len(report.errors) == 2
+
+
 def test_check__repeated_samples(files):
     rewritten(files["pheno"], lambda rows: [*rows, rows[3], rows[4], rows[5]])
     report = found(files)

@@ -127,7 +127,7 @@ def align(
     """
     left_out = LeftOut(samples.sample_id)
     is_kept = apply_lists(samples, left_out, keep, remove, related)
-    name = _choose_trait(traits, trait)
+    name = choose_trait(traits, trait)
     chosen = choose_covariates(covariates, covariate_names, categorical, formula)
     are_categories = [column in categorical for column in chosen]
     y = read_columns(samples, traits, [name], "trait", is_kept)
@@ -224,7 +224,14 @@ def apply_lists(
     return remaining
 
 
-def _choose_trait(traits: SampleColumns, trait: str | None) -> str:
+def choose_trait(traits: SampleColumns, trait: str | None) -> str:
+    """The trait of that name, the only one of the table if none is named.
+
+    Raises
+    ------
+    TraitError
+        If there is none of that name, or several and none is named.
+    """
     names = list(traits.columns)
     if not names:
         raise TraitError(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nextlmm.cohort.align import Cohort, align, choose_covariates
+from nextlmm.cohort.align import Cohort, align, choose_covariates, choose_trait
 from nextlmm.cohort.columns import expanded, has_missing, read_columns
 from nextlmm.cohort.design import check_covariates
 from nextlmm.cohort.formula import CovariateFormula, parse_formula
@@ -188,11 +188,15 @@ def _read(options: GwasOptions, found: _Found) -> _Tables:
 def _cohorts(tables: _Tables, options: GwasOptions, found: _Found) -> list[Cohort]:
     """The samples of each trait, as far as there are no errors; oddities on the way."""
     _note_tables(tables, options, found)
-    if tables.traits is None or tables.preview is None:
+    traits = tables.traits
+    if traits is None:
         return []
-    columns = tables.traits.columns
-    names = found.tried(lambda: split_names("trait", options.trait, columns))
+    names = found.tried(lambda: split_names("trait", options.trait, traits.columns))
     if names is None:
+        return []
+    if tables.preview is None:
+        for name in names or (None,):
+            found.tried(partial(choose_trait, traits, name))
         return []
     alone = [
         found.tried(partial(_without_covariates, tables, options, name))
